@@ -1,0 +1,1 @@
+"""Making phase fit for unwrapping: one method per file."""

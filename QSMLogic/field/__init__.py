@@ -1,0 +1,1 @@
+"""From the echoes' phase to the total field in ppm: one method per file."""

@@ -1,0 +1,1 @@
+"""Files at the border of the pipeline, and nowhere else."""

@@ -1,0 +1,1 @@
+"""Where to compute: one way to make a mask per file."""

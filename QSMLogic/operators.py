@@ -1,0 +1,157 @@
+"""Linear operators on a grid: transforms, the dipole, balls, differences; and the window they work in.
+
+Arrays are (x, y, z) float32; spectra are the half spectra of real transforms, complex64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from .errors import InputError
+from .grid import Grid
+from .parallel import threads
+
+BALL_SUBSAMPLES = 5
+"""Points per voxel and axis that decide how much of a voxel lies in a ball."""
+
+
+def good_size(length: int) -> int:
+    """Return the smallest length, not below the given one, whose real transform is fast."""
+    return int(scipy.fft.next_fast_len(length, real=True))
+
+
+def transform(image: np.ndarray) -> np.ndarray:
+    """Half spectrum of a real image."""
+    return scipy.fft.rfftn(image, workers=threads())
+
+
+def inverse(spectrum: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Real image of a half spectrum, which is used as scratch."""
+    return scipy.fft.irfftn(spectrum, shape, overwrite_x=True, workers=threads())
+
+
+def wave_numbers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Wave numbers along x, y, z (1/mm) of the half spectrum, float32, shaped to broadcast against each other."""
+    (nx, ny, nz), (sx, sy, sz) = grid.shape, grid.voxel_size
+    axes = scipy.fft.fftfreq(nx, sx), scipy.fft.fftfreq(ny, sy), scipy.fft.rfftfreq(nz, sz)
+    kx, ky, kz = (k.astype(np.float32) for k in axes)
+    return kx[:, None, None], ky[:, None], kz
+
+
+class Window:
+    """The box of a mask, with a margin, on a grid of fast size: what every convolution works in.
+
+    Cropping to the mask makes transforms cheap; the margin (mm, filled with zeros) keeps a convolution from
+    wrapping round.
+    """
+
+    def __init__(self, mask: np.ndarray, grid: Grid, margin: float) -> None:
+        """Find the box. Raises InputError where the mask is empty or of another shape than the grid."""
+        if mask.shape != grid.shape:
+            raise InputError(f"The mask has shape {mask.shape} but the image {grid.shape}: they must be equal.")
+        if not mask.any():
+            raise InputError("The mask is empty: no voxel is left to work on. Check the mask or its threshold.")
+        self.full_shape = grid.shape
+        box = []
+        for axis in range(3):
+            inside = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+            box.append(slice(int(inside[0]), int(inside[-1]) + 1))
+        self.box = tuple(box)
+        self.inner = tuple(slice(0, side.stop - side.start) for side in box)
+        shape = [
+            good_size(side.stop + int(np.ceil(margin / size)))
+            for side, size in zip(self.inner, grid.voxel_size, strict=True)
+        ]
+        self.grid = grid.with_shape(tuple(shape))
+        self.mask = self.cut(mask)
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Return the window's part of an image, zeros in the margin, of the image's type (double becomes float32)."""
+        kind = np.float32 if image.dtype == np.float64 else image.dtype
+        out = np.zeros(self.grid.shape, kind)
+        out[self.inner] = image[self.box]
+        return out
+
+    def paste(self, part: np.ndarray) -> np.ndarray:
+        """Return the full image of a part of the window, zero elsewhere."""
+        out = np.zeros(self.full_shape, part.dtype)
+        out[self.box] = part[self.inner]
+        return out
+
+
+def dipole_kernel(grid: Grid) -> np.ndarray:
+    """Half spectrum of the unit dipole: 1/3 - cos2 of the angle between wave vector and main field, 0 at the origin.
+
+    field (ppm) = susceptibility (ppm) convolved with it, Lorentz sphere included. Float32, real. Source: Marques2005.
+    """
+    kx, ky, kz = wave_numbers(grid)
+    bx, by, bz = (np.float32(b) for b in grid.b0_direction)
+    along = (kx * bx + ky * by) + kz * bz
+    along *= along
+    squared = (kx * kx + ky * ky) + kz * kz
+    squared[0, 0, 0] = 1
+    along /= squared
+    np.subtract(np.float32(1 / 3), along, out=along)
+    along[0, 0, 0] = 0
+    return along
+
+
+def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Circular convolution of a real image with the kernel of this half spectrum."""
+    spectrum = transform(image)
+    spectrum *= kernel
+    return inverse(spectrum, image.shape)
+
+
+def ball(grid: Grid, radius: float) -> np.ndarray:
+    """Half spectrum of the mean over a ball (radius in mm), float32, real; partly covered voxels count in part.
+
+    Its value at the origin is 1. A radius below the voxel size leaves a voxel its own mean.
+    """
+    offsets = (np.arange(BALL_SUBSAMPLES) + 0.5) / BALL_SUBSAMPLES - 0.5
+    reach = [int(radius / s + 0.5) for s in grid.voxel_size]
+    squares = [
+        ((np.arange(-r, r + 1)[:, None] + offsets) * s).ravel() ** 2
+        for r, s in zip(reach, grid.voxel_size, strict=True)
+    ]
+    distance = squares[0][:, None, None] + squares[1][:, None] + squares[2]
+    sides = [2 * r + 1 for r in reach]
+    split = [n for side in sides for n in (side, BALL_SUBSAMPLES)]
+    cover = (distance <= radius * radius).reshape(split).sum(axis=(1, 3, 5), dtype=np.float32)
+    if cover.sum() == 0:
+        cover[tuple(reach)] = 1
+    image = np.zeros(grid.shape, np.float32)
+    places = [np.arange(-r, r + 1) % n for r, n in zip(reach, grid.shape, strict=True)]
+    np.add.at(image, np.ix_(*places), cover / cover.sum())
+    return transform(image).real
+
+
+def gradient(image: np.ndarray, grid: Grid) -> np.ndarray:
+    """Forward differences per mm, periodic: (3, x, y, z)."""
+    out = np.empty((3, *image.shape), image.dtype)
+    for axis in range(3):
+        difference = np.roll(image, -1, axis)
+        difference -= image
+        np.divide(difference, np.float32(grid.voxel_size[axis]), out=out[axis])
+    return out
+
+
+def gradient_adjoint(vector: np.ndarray, grid: Grid) -> np.ndarray:
+    """Adjoint of `gradient`, minus the divergence: (x, y, z)."""
+    out = np.zeros(vector.shape[1:], vector.dtype)
+    for axis in range(3):
+        difference = np.roll(vector[axis], 1, axis)
+        difference -= vector[axis]
+        difference /= np.float32(grid.voxel_size[axis])
+        out += difference
+    return out
+
+
+def gradient_squared(grid: Grid) -> np.ndarray:
+    """Half spectrum of gradient_adjoint(gradient(.)), minus the discrete Laplacian; float32, 1/mm2."""
+    parts = [
+        (2 - 2 * np.cos(2 * np.pi * k * np.float32(s))) / np.float32(s * s)
+        for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True)
+    ]
+    return (parts[0] + parts[1]) + parts[2]

@@ -1,0 +1,41 @@
+"""Threads: how many, and one loop over slabs that stay in a processor's cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+SLAB_VOXELS = 1 << 16
+"""Voxels per slab: several float32 arrays of it fit in a 2 MiB second-level cache."""
+
+
+def threads() -> int:
+    """Return the number of processors this process may use; QSM_THREADS lowers it."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("QSM_THREADS", "")
+    return min(available, int(asked)) if asked.isdigit() and int(asked) > 0 else available
+
+
+@lru_cache(maxsize=1)
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="qsm")
+
+
+def each(function: Callable, items: list) -> list:
+    """Call function on every item, on all threads, and return the results in order. numpy lets threads run at once."""
+    return list(_pool(threads()).map(function, items))
+
+
+def slabs(shape: tuple[int, ...], voxels: int = SLAB_VOXELS) -> list[slice]:
+    """Cut the first axis of shape into slices of about so many voxels; the cut does not depend on the threads."""
+    depth = max(1, voxels // max(1, int(_product(shape[1:]))))
+    return [slice(i, min(i + depth, shape[0])) for i in range(0, shape[0], depth)]
+
+
+def _product(numbers: tuple[int, ...]) -> int:
+    result = 1
+    for n in numbers:
+        result *= n
+    return result

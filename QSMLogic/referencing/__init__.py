@@ -1,0 +1,1 @@
+"""What zero means in the map: one way to set it per file."""

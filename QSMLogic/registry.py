@@ -1,0 +1,188 @@
+"""The register of methods. A method's signature is the only place where its parameters are written.
+
+Panel, command line, settings file, documentation, methods paragraph and tests are all derived from the records here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the pipeline: its printed label and the names of what its methods return, in order."""
+
+    name: str
+    label: str
+    outputs: tuple[str, ...]
+
+
+STAGES: Mapping[str, Stage] = MappingProxyType(
+    {
+        stage.name: stage
+        for stage in (
+            Stage("masking", "Masking", ("mask",)),
+            Stage("conditioning", "Phase conditioning", ("phase",)),
+            Stage("unwrapping", "Phase unwrapping", ("unwrapped",)),
+            Stage("field", "Field estimation", ("total_field", "field_noise", "residual")),
+            Stage("background", "Background field removal", ("local_field", "mask")),
+            Stage("inversion", "Dipole inversion", ("chi",)),
+            Stage("referencing", "Referencing", ("chi",)),
+        )
+    }
+)
+"""The stages in the order in which they run. A method lives in the folder of its stage's name."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """What a user needs to know of one parameter, beside its name, type and default (those are in the signature)."""
+
+    label: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    help: str = ""
+    advanced: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as read from a signature.
+
+    kind is bool, int, float or str; a str has choices where its type is a Literal; optional parameters may be None,
+    which means that the method chooses.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    info: Param
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+
+    def checked(self, value: Any, method: str) -> Any:
+        """Return value as the parameter's kind; InputError where it has another type or lies out of range."""
+        if value is None and self.optional:
+            return None
+        said = f"{method}: {self.info.label} ="
+        if self.choices and value not in self.choices:
+            raise InputError(f"{said} {value!r}, allowed {', '.join(self.choices)}")
+        if self.kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.kind:
+            raise InputError(f"{said} {value!r}, a value of type {self.kind.__name__} is needed")
+        if isinstance(value, int | float) and not self._in_range(value):
+            unit = f" {self.info.unit}" if self.info.unit else ""
+            raise InputError(f"{said} {value:g}{unit}, allowed {self.range_text()}")
+        return value
+
+    def _in_range(self, value: float) -> bool:
+        low = -math.inf if self.info.low is None else self.info.low
+        high = math.inf if self.info.high is None else self.info.high
+        return math.isfinite(value) and low <= value <= high
+
+    def range_text(self) -> str:
+        """Range in words: "2 to 40", "at least 0", or "any number"."""
+        low, high = self.info.low, self.info.high
+        if low is not None and high is not None:
+            return f"{low:g} to {high:g}"
+        if low is not None:
+            return f"at least {low:g}"
+        return f"at most {high:g}" if high is not None else "any number"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One registered method: its function and everything derived from the function's signature."""
+
+    stage: str
+    name: str
+    label: str
+    function: Callable[..., Any]
+    cite: tuple[str, ...]
+    sentence: str
+    inputs: tuple[str, ...]
+    """Names of the data it must be given."""
+    optional_inputs: tuple[str, ...]
+    """Names of the data it uses where they are there."""
+    parameters: tuple[Parameter, ...]
+
+    def settings(self, **chosen: Any) -> dict[str, Any]:
+        """Return every parameter's value, defaults filled in; InputError for unknown names and bad values."""
+        known = {p.name: p for p in self.parameters}
+        for name in chosen:
+            if name not in known:
+                offered = ", ".join(known) or "none"
+                raise InputError(f"{self.label} has no parameter {name!r}; its parameters: {offered}")
+        return {n: p.checked(chosen[n], self.label) if n in chosen else p.default for n, p in known.items()}
+
+    def described(self, **chosen: Any) -> str:
+        """Return the sentence of the methods section for these settings."""
+        return self.sentence.format(**self.settings(**chosen))
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+
+METHODS: dict[str, dict[str, Method]] = {name: {} for name in STAGES}
+"""METHODS[stage][name]; filled by importing `QSMLogic.methods`."""
+
+
+def method(*, stage: str, label: str, cite: tuple[str, ...], sentence: str) -> Callable[[Callable], Callable]:
+    """Register a function as a method of a stage.
+
+    Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
+    Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method.
+    """
+
+    def register(function: Callable) -> Callable:
+        name = function.__name__
+        if name in METHODS[stage]:
+            raise TypeError(f"{stage} has a method {name} already")
+        signature = inspect.signature(function)
+        hints = typing.get_type_hints(function, include_extras=True)
+        data: dict[bool, list[str]] = {True: [], False: []}
+        parameters = []
+        for argument in signature.parameters.values():
+            if argument.name == "progress":
+                continue
+            if get_origin(hints[argument.name]) is Annotated:
+                parameters.append(_parameter(argument, hints[argument.name]))
+            else:
+                data[argument.default is inspect.Parameter.empty].append(argument.name)
+        record = Method(
+            stage, name, label, function, cite, sentence, tuple(data[True]), tuple(data[False]), tuple(parameters)
+        )
+        unknown = set(re.findall(r"{(\w+)", sentence)) - {p.name for p in parameters}
+        if unknown:
+            raise TypeError(f"the sentence of {name} names {', '.join(sorted(unknown))}, which it does not have")
+        record.settings(**{p.name: p.default for p in parameters})
+        METHODS[stage][name] = record
+        return function
+
+    return register
+
+
+def _parameter(argument: inspect.Parameter, hint: Any) -> Parameter:
+    kind, info = get_args(hint)
+    optional = get_origin(kind) in (UnionType, typing.Union) and NoneType in get_args(kind)
+    if optional:
+        kind = next(k for k in get_args(kind) if k is not NoneType)
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    if choices:
+        kind = str
+    if kind not in (bool, int, float, str) or not isinstance(info, Param):
+        raise TypeError(f"parameter {argument.name}: Annotated[bool, int, float, str or Literal, Param(...)] is needed")
+    return Parameter(argument.name, kind, argument.default, info, choices, optional)

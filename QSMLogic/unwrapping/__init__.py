@@ -1,0 +1,1 @@
+"""From wrapped to unwrapped phase: one method per file."""
