@@ -1,0 +1,206 @@
+"""The NIfTI file itself: its header, checked before it is believed, and its bytes, whole or refused."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import InputError
+
+_NIFTI1 = {
+    "sizeof_hdr": ("i4", 0),
+    "dim": ("8i2", 40),
+    "datatype": ("i2", 70),
+    "bitpix": ("i2", 72),
+    "pixdim": ("8f4", 76),
+    "vox_offset": ("f4", 108),
+    "scl_slope": ("f4", 112),
+    "scl_inter": ("f4", 116),
+    "xyzt_units": ("u1", 123),
+    "qform_code": ("i2", 252),
+    "sform_code": ("i2", 254),
+    "quatern": ("6f4", 256),
+    "srow": ("(3,4)f4", 280),
+    "magic": ("S4", 344),
+}
+_NIFTI2 = {
+    "sizeof_hdr": ("i4", 0),
+    "magic": ("S8", 4),
+    "datatype": ("i2", 12),
+    "bitpix": ("i2", 14),
+    "dim": ("8i8", 16),
+    "pixdim": ("8f8", 104),
+    "vox_offset": ("i8", 168),
+    "scl_slope": ("f8", 176),
+    "scl_inter": ("f8", 184),
+    "qform_code": ("i4", 344),
+    "sform_code": ("i4", 348),
+    "quatern": ("6f8", 352),
+    "srow": ("(3,4)f8", 400),
+    "xyzt_units": ("i4", 500),
+}
+ORIENTATION = ("xyzt_units", "qform_code", "sform_code", "quatern", "srow")
+"""The fields, with the first four of pixdim, that place an image in space."""
+
+MAGIC = {348: b"n+1", 540: b"n+2\0\r\n\x1a\n"}
+"""By the size of the header, which tells NIfTI-1 and NIfTI-2 apart."""
+
+EXTENSION_BYTES = 4
+"""Between header and data: four zeros say that no extension follows."""
+
+DATA_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
+}  # fmt: skip
+"""Codes of the real numbers in the standard; the others are complex or colours."""
+
+SPACE_UNITS = 7
+"""Bits of xyzt_units that hold the unit of length; the others hold that of time."""
+
+SIZE_TOLERANCE = 0.01
+"""Largest relative difference between the two places in which a header states the voxel size."""
+
+COMPRESSION = 1
+"""Float images are mostly noise: more effort of gzip takes several times longer and saves a few per cent."""
+
+
+def header_type(size: int, order: str = "<") -> np.dtype:
+    """Return the layout of a header of 348 (NIfTI-1) or 540 bytes (NIfTI-2)."""
+    fields = _NIFTI1 if size == 348 else _NIFTI2
+    kinds, offsets = zip(*fields.values(), strict=True)
+    layout = np.dtype({"names": list(fields), "formats": list(kinds), "offsets": list(offsets), "itemsize": size})
+    return layout.newbyteorder(order)  # type: ignore[arg-type]
+
+
+def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the header and the values, scaled as it says, of a .nii or .nii.gz file.
+
+    Returns: header, a record of `header_type`; values (x, y, z, volume) float32, each volume contiguous.
+    Raises InputError where the file is damaged, cut short, or its header makes no sense.
+    """
+    content = _content(path)
+    header = _header(path, content)
+    shape = _shape(path, header)
+    kind = np.dtype(DATA_TYPES[int(header["datatype"])]).newbyteorder(header.dtype["dim"].base.byteorder)
+    start = int(header["vox_offset"])
+    needed = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(content) < needed:
+        raise InputError(f"{path} is cut short: {len(content)} of {needed} bytes are there. Copy or convert it again.")
+    stored = np.frombuffer(content, kind, int(np.prod(shape)), start).reshape(shape[::-1])
+    values = np.empty((shape[3], *shape[:3]), np.float32)
+    for volume, part in zip(values, stored, strict=True):
+        volume[...] = part.T
+    slope, shift = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isfinite([slope, shift]).all() and slope != 0 and (slope, shift) != (1, 0):
+        values *= np.float32(slope)
+        values += np.float32(shift)
+    return header, np.moveaxis(values, 0, -1)
+
+
+def write_nifti(path: Path, array: np.ndarray, orientation: np.ndarray) -> None:
+    """Write an image (x, y, z) or (x, y, z, volume), uint8 or float32, whole or not at all.
+
+    orientation: a header of `header_type` whose orientation is kept. The name may end in .nii or .nii.gz.
+    """
+    size = orientation.dtype.itemsize
+    header = np.zeros((), header_type(size))
+    for name in ORIENTATION:
+        header[name] = orientation[name]
+    header["xyzt_units"] = int(orientation["xyzt_units"]) & SPACE_UNITS
+    header["pixdim"] = [*orientation["pixdim"][:4], 1, 1, 1, 1]
+    header["dim"] = ([array.ndim, *array.shape] + [1] * 7)[:8]
+    header["datatype"], header["bitpix"] = (2, 8) if array.dtype == np.uint8 else (16, 32)
+    header["sizeof_hdr"], header["magic"], header["vox_offset"] = size, MAGIC[size], size + EXTENSION_BYTES
+    header["scl_slope"] = 1
+    values = np.ascontiguousarray(array.T, "<u1" if array.dtype == np.uint8 else "<f4")
+
+    def fill(file: BinaryIO) -> None:
+        file.write(header.tobytes() + bytes(EXTENSION_BYTES))
+        file.write(values.data)
+
+    whole(path, fill)
+
+
+def whole(path: Path, fill: Callable[[BinaryIO], None]) -> None:
+    """Let fill write a file that appears under its name only when it is complete; compressed where named .gz."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if path.suffix == ".gz":
+                with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
+                    fill(packed)  # type: ignore[arg-type]
+            else:
+                fill(file)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _content(path: Path) -> bytes:
+    packed = path.read_bytes()
+    if not packed:
+        raise InputError(f"{path} is empty (zero bytes). Copy or convert it again.")
+    if not packed.startswith(b"\x1f\x8b"):
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except EOFError:
+        raise InputError(f"{path} is cut short: its compressed data end early. Copy or convert it again.") from None
+    except (zlib.error, gzip.BadGzipFile):
+        raise InputError(f"{path} is damaged: it cannot be decompressed. Copy or convert it again.") from None
+
+
+def _header(path: Path, content: bytes) -> np.ndarray:
+    for order in "<>":
+        size = int(np.frombuffer(content[:4].ljust(4, b"\0"), f"{order}i4")[0])
+        if size in MAGIC and len(content) >= size:
+            header = np.frombuffer(content, header_type(size, order), 1)[0]
+            if bytes(header["magic"]).startswith(MAGIC[size][:3]):
+                return header
+    raise InputError(f"{path} is not a NIfTI image, whatever its name says.")
+
+
+def _shape(path: Path, header: np.ndarray) -> tuple[int, ...]:
+    """Return (x, y, z, volume) once the header's claims have been checked."""
+    said = f"{path}: its header"
+    dimensions = int(header["dim"][0])
+    sizes = [int(n) for n in header["dim"][1 : 1 + max(0, min(dimensions, 7))]]
+    if not sizes or min(sizes) < 1:
+        raise InputError(f"{said} says the image is {' x '.join(map(str, sizes)) or 'without size'}: it is damaged.")
+    if len(sizes) < 3 or any(n != 1 for n in sizes[4:]):
+        raise InputError(f"{path} has {' x '.join(map(str, sizes))} values: three dimensions, or four, are needed.")
+    if int(header["datatype"]) not in DATA_TYPES:
+        raise InputError(f"{path} holds no real numbers (complex or colours): give phase and magnitude as two images.")
+    if not header.dtype.itemsize <= float(header["vox_offset"]) < 2**31:
+        raise InputError(f"{said} says that the data begin at byte {float(header['vox_offset']):g}: it is damaged.")
+    spacing = np.abs(np.asarray(header["pixdim"][1:4], float))
+    if not np.isfinite(spacing).all() or spacing.min() == 0:
+        raise InputError(f"{said} says the voxel size is {_numbers(spacing)} mm: three positive numbers are needed.")
+    placed = [name for name, code in (("quatern", "qform_code"), ("srow", "sform_code")) if header[code] > 0]
+    if not all(np.isfinite(header[name]).all() for name in placed):
+        raise InputError(f"{said} holds NaN or infinity where the orientation should be. Correct the header.")
+    columns = np.linalg.norm(np.asarray(header["srow"], float)[:, :3], axis=0)
+    if header["sform_code"] > 0 and np.abs(columns / spacing - 1).max() > SIZE_TOLERANCE:
+        raise InputError(
+            f"{said} contradicts itself: voxels of {_numbers(spacing)} mm by pixdim, {_numbers(columns)} mm by sform. "
+            "Correct the header."
+        )
+    return (*sizes[:3], sizes[3] if len(sizes) > 3 else 1)
+
+
+def _numbers(values: np.ndarray) -> str:
+    return " x ".join(f"{v:g}" for v in values)

@@ -1,0 +1,155 @@
+"""The output folder of a run: everything appears in it at the end and together, or nothing does."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..errors import InputError
+
+UNFINISHED = ".qsm-unfinished"
+"""Folder inside the output folder in which a run keeps its files until all are complete; its maker owns the folder."""
+
+OWNER = "owner"
+"""File in it that says which process on which machine it belongs to."""
+
+
+class OutputFolder:
+    """A transaction on a folder: files are written into `staging` and moved into place when the block ends well.
+
+    names: the files the run will write, refused at once (before any work) where they exist, unless force. While the
+    block runs no other run can write into the folder. After an error, a cancel or a signal the folder is as before.
+    Raises InputError in one sentence for every refusal.
+    """
+
+    def __init__(self, folder: str | Path, names: Iterable[str], *, force: bool = False) -> None:
+        """Note what will be written; nothing happens before the block is entered."""
+        self.folder = Path(folder)
+        self.names = tuple(names)
+        self.force = force
+        self.staging = self.folder / UNFINISHED
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Self:
+        """Make the folder, take it, and refuse what exists."""
+        try:
+            self._make_folder()
+            self._take()
+        except OSError as error:
+            self._remove_made()
+            raise InputError(f"Nothing can be written to {self.folder}: {error.strerror}.") from None
+        try:
+            self._refuse_existing(self.names)
+        except InputError:
+            self._clean()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Move the files into place after success; remove them after anything else."""
+        try:
+            if kind is None:
+                self._move()
+        except OSError as failure:
+            raise InputError(in_words(failure, self.folder)) from None
+        finally:
+            self._clean()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise InputError(in_words(error, self.folder)) from None
+
+    def path(self, name: str) -> Path:
+        """Return where to write a file of this name."""
+        return self.staging / name
+
+    def _make_folder(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder} is a file: --out names a folder.")
+        missing = [p for p in (self.folder, *self.folder.parents) if not p.exists()]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            self._made.append(path)
+
+    def _take(self) -> None:
+        try:
+            self.staging.mkdir()
+        except FileExistsError:
+            if not _abandoned(self.staging):
+                raise InputError(
+                    f"Another run is writing to {self.folder}: wait for it, or choose another folder. "
+                    f"(If none is running, remove {self.staging}.)"
+                ) from None
+            shutil.rmtree(self.staging)
+            self.staging.mkdir()
+        (self.staging / OWNER).write_text(f"{socket.gethostname()} {os.getpid()}", "utf-8")
+
+    def _refuse_existing(self, names: Iterable[str]) -> None:
+        there = sorted(name for name in names if (self.folder / name).exists())
+        if there and not self.force:
+            raise InputError(
+                f"{self.folder} holds {', '.join(there)} already: choose another folder, or overwrite with --force."
+            )
+
+    def _move(self) -> None:
+        (self.staging / OWNER).unlink()
+        new = sorted(path.name for path in self.staging.iterdir())
+        self._refuse_existing(new)
+        replaced = self.staging / "replaced"
+        replaced.mkdir()
+        moved: list[str] = []
+        try:
+            for name in new:
+                if (self.folder / name).exists():
+                    os.replace(self.folder / name, replaced / name)
+                moved.append(name)
+                os.replace(self.staging / name, self.folder / name)
+        except BaseException:
+            for name in moved:
+                (self.folder / name).unlink(missing_ok=True)
+            for path in replaced.iterdir():
+                os.replace(path, self.folder / path.name)
+            raise
+
+    def _clean(self) -> None:
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Remove the folders made for this run that stayed empty."""
+        for path in reversed(self._made):
+            if path.exists() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def in_words(error: OSError, place: Path | str = "") -> str:
+    """Return a sentence for an error of the file system."""
+    where = str(error.filename or place)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {place or where} is full; nothing was written. Free some space, or choose another folder."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where} may not be written or read: {error.strerror}. Choose another folder, or change its rights."
+    return f"{where}: {error.strerror}." if where else f"{error}."
+
+
+def _abandoned(staging: Path) -> bool:
+    """Tell whether the process that made the folder is known to have ended (killed before it could clean up)."""
+    try:
+        machine, process = (staging / OWNER).read_text("utf-8").split()
+    except (OSError, ValueError):
+        return False
+    if machine != socket.gethostname() or os.name == "nt":
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
