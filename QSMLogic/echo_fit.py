@@ -1,0 +1,134 @@
+"""From phase over echo time to field: what all field estimates share, the noise, the misfit and the units.
+
+A fit is a function of (phase, weight, times) that returns rate (rad/s), offset (rad) and information, the inverse of
+the rate's variance where a phase's variance is 1 / weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .constants import GAMMA_BAR
+from .grid import Grid
+from .parallel import each, slabs
+from .phase_quality import wrapped
+from .progress import Progress
+from .spanning_tree import Crop
+
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+WORST_PHASE_NOISE = np.float32(np.pi / np.sqrt(3))
+"""rad; standard deviation of a phase that is anything: no voxel's phase is noisier."""
+
+WEAKEST = np.float32(1e-4)
+"""Of the largest magnitude: what is below counts as this, so that no voxel is without weight."""
+
+GAUSSIAN_MEDIAN = 0.6745
+"""Median of the absolute value of a standard normal variable."""
+
+SLABS_BETWEEN_REPORTS = 32
+"""About two million voxels: a fraction of a second."""
+
+
+def fitted(
+    unwrapped: np.ndarray,
+    mask: np.ndarray,
+    grid: Grid,
+    magnitude: np.ndarray | None,
+    echo_times: tuple[float, ...],
+    field_strength: float,
+    fit: Fit,
+    unknowns: int,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Total field, its noise and the misfit of the phase, by a fit of so many unknowns.
+
+    Parameters: unwrapped (x, y, z, echo) rad; mask (x, y, z) bool; magnitude (x, y, z, echo) or None; echo_times s;
+    field_strength T. Returns, all (x, y, z) float32, zero outside the mask: total_field ppm; field_noise ppm, its
+    standard deviation; residual rad, see `_misfit`. Raises: InputError where the mask is empty.
+    """
+    crop = Crop(mask, grid)
+    phase = crop.cut(unwrapped)
+    strength = np.ones_like(phase) if magnitude is None else crop.cut(magnitude)
+    strength /= strength.max() or 1
+    progress(0.1, "noise level")
+    noise = noise_level(strength, phase, crop.mask)
+    floor = max(WEAKEST, noise / WORST_PHASE_NOISE)
+    times = np.asarray(echo_times, np.float32)
+    field, spread, residual = (np.zeros(crop.mask.shape, np.float32) for _ in range(3))
+    per_ppm = np.float32(2 * np.pi * GAMMA_BAR * field_strength)
+
+    def fill(slab: slice) -> None:
+        weight = np.maximum(strength[slab], floor) ** 2
+        rate, offset, information = fit(phase[slab], weight, times)
+        field[slab] = rate / per_ppm
+        spread[slab] = noise / np.sqrt(information) / per_ppm
+        residual[slab] = _misfit(phase[slab], weight, times, rate, offset, unknowns)
+
+    todo = slabs(crop.mask.shape)
+    for start in range(0, len(todo), SLABS_BETWEEN_REPORTS):
+        progress(0.2 + 0.8 * start / len(todo), "fitting the phase over echo time")
+        each(fill, todo[start : start + SLABS_BETWEEN_REPORTS])
+    total, deviation, misfit = (crop.paste(image, mask.shape) for image in (field, spread, residual))
+    return total, deviation, misfit
+
+
+def through_origin(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Fit a line without offset: the mean of phase / time, weighted by weight and squared time."""
+    information = weight @ (times * times)
+    rate = np.einsum("...e,...e,e->...", weight, phase, times) / information
+    return rate, np.zeros_like(rate), information
+
+
+def line(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Fit a line with an offset."""
+    total = weight.sum(axis=-1)
+    middle = (weight @ times) / total
+    level = np.einsum("...e,...e->...", weight, phase) / total
+    from_middle = times - middle[..., None]
+    moment = weight * from_middle
+    information = np.einsum("...e,...e->...", moment, from_middle)
+    rate = np.einsum("...e,...e->...", moment, phase) / information
+    return rate, level - rate * middle, information
+
+
+def noise_level(magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray) -> float:
+    """Standard deviation of the noise in the real part of the first echo, in units of the magnitude.
+
+    From the finest diagonal wavelet of the complex signal, which structures and field gradients hardly reach, by the
+    median over the blocks of 2 x 2 x 2 voxels in the mask. An image that was interpolated has less of it than noise.
+    """
+    size = [min(2, n) for n in mask.shape]
+    corners = [
+        (slice(i, n - n % s, s), slice(j, m - m % t, t), slice(k, o - o % u, u))
+        for (n, m, o), (s, t, u) in [(mask.shape, size)]
+        for i in range(s)
+        for j in range(t)
+        for k in range(u)
+    ]
+    inside = np.logical_and.reduce([mask[c] for c in corners])
+    if not inside.any() or len(corners) == 1:
+        return 0.0
+    detail = np.zeros(int(inside.sum()), np.complex64)
+    for corner in corners:
+        sign = (-1) ** sum(side.start for side in corner)
+        detail += sign * (magnitude[corner][..., 0] * np.exp(1j * phase[corner][..., 0]))[inside]
+    values = np.abs(np.concatenate([detail.real, detail.imag])) / np.sqrt(len(corners))
+    return float(np.median(values)) / GAUSSIAN_MEDIAN
+
+
+def _misfit(
+    phase: np.ndarray, weight: np.ndarray, times: np.ndarray, rate: np.ndarray, offset: np.ndarray, unknowns: int
+) -> np.ndarray:
+    """Phase noise (rad) as the misfit shows it: weighted root mean square, corrected for the unknowns that were fitted.
+
+    It means the same for any number of echoes; 0 where there are no more echoes than unknowns.
+    """
+    echoes = times.size
+    if echoes <= unknowns:
+        return np.zeros_like(rate)
+    apart = wrapped(phase - offset[..., None] - rate[..., None] * times)
+    mean = np.einsum("...e,...e,...e->...", weight, apart, apart) / weight.sum(axis=-1)
+    return np.sqrt(mean * np.float32(echoes / (echoes - unknowns)))

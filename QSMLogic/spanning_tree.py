@@ -1,0 +1,175 @@
+"""Unwrapping along a spanning tree of best quality: the engine that ROMEO and MCPC-3D-S share.
+
+A path through the tree says by how many turns two voxels differ, so the result is congruent with the wrapped phase.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
+
+from .grid import Grid
+from .operators import Window
+from .phase_quality import TURN
+from .progress import Progress, no_progress
+
+SAFE_QUALITIES = (0.5, 0.8, 1.0)
+"""Edges better than the first join their voxels before the tree is grown, which makes it small. Where that contradicts
+an edge just as good, the next is tried; nothing is better than 1, which leaves every voxel to the tree."""
+
+
+class Crop:
+    """The box of a mask, in which images are cut and stored echo by echo."""
+
+    def __init__(self, mask: np.ndarray, grid: Grid) -> None:
+        """Find the box. Raises InputError where the mask is empty or of another shape than the grid."""
+        self.box = Window(mask, grid, 0).box
+        self.mask = np.ascontiguousarray(mask[self.box])
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Return the box's part of (x, y, z, echo), float32, of which each echo is contiguous."""
+        return np.moveaxis(np.ascontiguousarray(np.moveaxis(image[self.box], -1, 0), np.float32), 0, -1)
+
+    def paste(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the image of that shape which is part in the mask and zero elsewhere."""
+        out = np.zeros(shape, np.float32)
+        np.copyto(out[self.box], part, where=self.mask.reshape(self.mask.shape + (1,) * (part.ndim - 3)))
+        return out
+
+
+def turns_along_tree(
+    phase: np.ndarray, quality: np.ndarray, mask: np.ndarray, progress: Progress = no_progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whole turns that unwrap the phase along the spanning tree of best quality, in every part of the mask.
+
+    Parameters: phase (x, y, z) float32, rad, wrapped; quality (3, x, y, z) of the edges to the next voxel, 0 to 1; mask
+    (x, y, z) bool; all contiguous.
+    Returns: turns (x, y, z) float32, to add to the phase; part (x, y, z) int32, the number of the connected part of the
+    mask. The median of each unwrapped part is within half a turn of 0. Both are of no meaning outside the mask.
+
+    Source: Dymerska2021.
+    """
+    edges = [_edges(mask, axis) for axis in range(3)]
+    steps = [_steps(phase, edge, stride) for edge, stride in edges]
+    good = [quality[axis].ravel()[edges[axis][0]] for axis in range(3)]
+    for safe in SAFE_QUALITIES:
+        progress(0.2, "growing the tree")
+        turns, part = _grown(mask, edges, steps, good, safe)
+        if not any(_contradicts(turns, *edges[a], steps[a], good[a] > safe) for a in range(3)):
+            break
+    progress(0.9, "placing the parts")
+    return _centred(phase, turns.reshape(mask.shape), part.reshape(mask.shape), mask)
+
+
+def _edges(mask: np.ndarray, axis: int) -> tuple[np.ndarray, int]:
+    """Flat indices of the voxels that have a next one along the axis, both in the mask; and the way to the next."""
+    near, far = [slice(None)] * 3, [slice(None)] * 3
+    near[axis], far[axis] = slice(None, -1), slice(1, None)
+    both = np.zeros(mask.shape, bool)
+    np.logical_and(mask[tuple(near)], mask[tuple(far)], out=both[tuple(near)])
+    return np.flatnonzero(both).astype(np.int32), int(np.prod(mask.shape[axis + 1 :]))
+
+
+def _steps(phase: np.ndarray, edge: np.ndarray, stride: int) -> np.ndarray:
+    """Turns by which the next voxel must exceed this one."""
+    flat = phase.ravel()
+    return np.rint((flat[edge] - flat[edge + np.int32(stride)]) / TURN).astype(np.int8)
+
+
+def _grown(
+    mask: np.ndarray,
+    edges: list[tuple[np.ndarray, int]],
+    steps: list[np.ndarray],
+    good: list[np.ndarray],
+    safe: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turns and part of every voxel, flat, once edges better than safe that need no turn have joined theirs."""
+    node, nodes = _joined(mask, edges, [(g > safe) & (s == 0) for g, s in zip(good, steps, strict=True)])
+    links = []
+    for (edge, stride), step, quality in zip(edges, steps, good, strict=True):
+        near, far = node[edge], node[edge + stride]
+        cross = near != far
+        links.append((near[cross], far[cross], step[cross], quality[cross]))
+    near, far, step, quality = (np.concatenate(part) for part in zip(*links, strict=True))
+    near, far, step = _tree(near, far, step, quality, nodes)
+    part = connected_components(_graph(near, far, np.ones(near.size), nodes), directed=False)[1]
+    return _summed(near, far, step, part)[node], part[node]
+
+
+def _joined(
+    mask: np.ndarray, edges: list[tuple[np.ndarray, int]], safe: list[np.ndarray]
+) -> tuple[np.ndarray, int]:
+    """Number the groups of voxels that safe edges join: the number of each voxel's group, flat, and how many there are.
+
+    Runs along the last axis are found first, since there are far fewer of them than of voxels.
+    """
+    start = mask.ravel().copy()
+    start[edges[2][0][safe[2]] + 1] = False
+    run = np.cumsum(start, dtype=np.int32) - 1
+    np.maximum(run, 0, out=run)  # what lies before the first voxel of the mask has no run
+    near, far = [], []
+    for (edge, stride), sound in zip(edges[:2], safe[:2], strict=True):
+        here = edge[sound]
+        a, b = run[here], run[here + stride]
+        new = np.ones(a.size, bool)
+        np.logical_or(a[1:] != a[:-1], b[1:] != b[:-1], out=new[1:])
+        near.append(a[new])
+        far.append(b[new])
+    near, far = np.concatenate(near), np.concatenate(far)
+    graph = _graph(near, far, np.ones(near.size), int(run[-1]) + 1)
+    groups, group = connected_components(graph, directed=False)
+    return group[run], groups
+
+
+def _tree(near: np.ndarray, far: np.ndarray, step: np.ndarray, quality: np.ndarray, nodes: int) -> tuple:
+    """Return ends and steps of the links that make the spanning forest of best quality."""
+    best_first = np.argsort(-quality, kind="stable")
+    rank = np.empty(near.size)
+    rank[best_first] = np.arange(1, near.size + 1)
+    kept = minimum_spanning_tree(_graph(near, far, rank, nodes)).data.astype(np.int64) - 1
+    chosen = best_first[kept]
+    return near[chosen], far[chosen], step[chosen]
+
+
+def _graph(near: np.ndarray, far: np.ndarray, value: np.ndarray, nodes: int) -> csr_array:
+    """Graph with these links; several between the same two nodes stay several."""
+    order = np.argsort(near, kind="stable")
+    start = np.zeros(nodes + 1, np.int32)
+    np.cumsum(np.bincount(near, minlength=nodes), out=start[1:])
+    return csr_array((value[order], far[order].astype(np.int32), start), shape=(nodes, nodes))
+
+
+def _summed(near: np.ndarray, far: np.ndarray, step: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Sum of the steps from the first node of its part to every node, along the forest."""
+    nodes = part.size
+    first = np.unique(part, return_index=True)[1]
+    near, far = np.append(near, np.full(first.size, nodes)), np.append(far, first)
+    step = np.append(step, np.zeros(first.size, np.int8)).astype(np.float32)
+    graph = _graph(near, far, np.ones(near.size), nodes + 1)
+    parent = breadth_first_order(graph, nodes, directed=False)[1]
+    parent[nodes] = nodes
+    total = np.zeros(nodes + 1, np.float32)
+    down = parent[far] == near
+    total[np.where(down, far, near)] = np.where(down, step, -step)
+    while (parent != nodes).any():  # each round doubles the way that the sums span
+        total += total[parent]
+        parent = parent[parent]
+    return total[:nodes]
+
+
+def _contradicts(turns: np.ndarray, edge: np.ndarray, stride: int, step: np.ndarray, safe: np.ndarray) -> bool:
+    """Whether the turns disagree with the step of a safe edge."""
+    return bool((safe & (turns[edge + stride] - turns[edge] != step)).any())
+
+
+def _centred(phase: np.ndarray, turns: np.ndarray, part: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shift every part by whole turns so that its median is within half a turn of 0."""
+    member = part[mask].astype(np.int64)
+    whole = np.rint(phase[mask] / TURN + turns[mask]).astype(np.int64)  # the median of these is the median's whole turns
+    low, span = whole.min(), np.ptp(whole) + 1
+    sizes = np.bincount(member)
+    in_order = np.sort(member * span + whole - low)
+    middle = in_order[np.cumsum(sizes) - sizes + (sizes - 1) // 2]
+    median = middle - np.arange(sizes.size) * span + low
+    return turns - median.astype(np.float32)[part], part
