@@ -1,0 +1,174 @@
+"""From the files a user names to checked data: a scan, or the maps a single stage starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..scan import Scan
+from .nifti import Geometry, read_echoes, read_labels, read_volume, refuse_other_geometry
+from .parameters import Acquisition, gather, read_sidecar, refuse_other_echoes
+from .phase_scale import detect_scale, magnitude_phase, to_radians, turned
+
+LARGEST_FIELD = 100.0
+"""ppm; air against tissue makes some 10 ppm, so a larger field is in another unit (Hz)."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files and facts a user named; maps are volumes by the name of the data they hold, such as total_field."""
+
+    phase: tuple[Path, ...] = ()
+    magnitude: tuple[Path, ...] = ()
+    real: tuple[Path, ...] = ()
+    imaginary: tuple[Path, ...] = ()
+    mask: Path | None = None
+    labels: Path | None = None
+    maps: Mapping[str, Path] = field(default_factory=dict)
+    params: Path | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    phase_scale: str = "auto"
+    phase_sign: int = 1
+
+    def files(self) -> tuple[Path, ...]:
+        """Return every file, in the order in which they are read."""
+        single = (self.mask, self.labels, *self.maps.values(), self.params)
+        several = (*self.phase, *self.magnitude, *self.real, *self.imaginary)
+        return several + tuple(path for path in single if path is not None)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was read: data by the names methods use, the scan where there is phase, and where the voxels lie.
+
+    facts: echo times, field strength and the like, and who said so; warnings: what looked odd.
+    """
+
+    data: dict[str, Any]
+    scan: Scan | None
+    geometry: Geometry
+    facts: dict[str, Any]
+    warnings: list[str]
+
+
+def load(sources: Sources) -> Loaded:
+    """Read and check everything a user named. Raises InputError, naming the file, for what cannot be used."""
+    images = sources.phase or sources.real or sources.magnitude
+    known = gather(images, sources.params, explicit=sources.known)
+    warnings = list(known.warnings)
+    refuse_other_echoes(sources.phase, sources.magnitude)
+    phase, magnitude, space = _echoes(sources, warnings)
+    volumes: dict[str, np.ndarray] = {}
+    named = {"given_mask": sources.mask, "labels": sources.labels, **sources.maps}
+    for name, path in named.items():
+        if path is not None:
+            volumes[name], geometry = read_labels(path) if name == "labels" else read_volume(path)
+            space = space or (str(path), geometry)
+            refuse_other_geometry(*space, str(path), geometry)
+    if space is None:
+        raise InputError("No image is given: name the input images, such as --phase and --magnitude.")
+    grid, odd = known.grid_of(space[1])
+    warnings += odd
+    scan = None
+    data: dict[str, Any] = {"grid": grid}
+    if phase is not None:
+        scan = Scan(phase, magnitude, known.echo_times, known.field_strength, grid)  # type: ignore[arg-type]
+        names = ("phase", "magnitude", "echo_times", "field_strength", "valid")
+        data |= {name: getattr(scan, name) for name in names}
+    else:
+        data |= _without_phase(magnitude, known)
+    data |= _finite(volumes, warnings)
+    return Loaded({k: v for k, v in data.items() if v is not None}, scan, space[1], _facts(known, data), warnings)
+
+
+def _echoes(
+    sources: Sources, warnings: list[str]
+) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, Geometry] | None]:
+    """Return phase (rad) and magnitude (x, y, z, echo), None for what is not given, and the first file's geometry."""
+    if bool(sources.real) != bool(sources.imaginary):
+        raise InputError("Real and imaginary images are needed together: give both --real and --imaginary.")
+    if sources.real and (sources.phase or sources.magnitude):
+        raise InputError("Give phase and magnitude, or real and imaginary images, not both.")
+    read: dict[str, np.ndarray] = {}
+    space = None
+    for name in ("phase", "magnitude", "real", "imaginary"):
+        paths = getattr(sources, name)
+        if paths:
+            read[name], geometry = read_echoes(paths, name)
+            space = space or (f"{name} {paths[0]}", geometry)
+            refuse_other_geometry(*space, f"{name} {paths[0]}", geometry)
+    if "real" in read:
+        _refuse_other_count(read, "real", "imaginary")
+        read["magnitude"], read["phase"] = magnitude_phase(read["real"], read["imaginary"])
+    elif "phase" in read:
+        scale = detect_scale(read["phase"], read_sidecar(sources.phase[0]), sources.phase_scale)
+        read["phase"] = to_radians(read["phase"], scale)
+    if "phase" in read and sources.phase_sign < 0:
+        read["phase"] = turned(read["phase"])
+    return read.get("phase"), read.get("magnitude"), space
+
+
+def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:
+    echoes, others = read[one].shape[3], read[other].shape[3]
+    if echoes != others:
+        raise InputError(f"{echoes} echoes of {one} but {others} of {other} images are given: they must be as many.")
+
+
+def _without_phase(magnitude: np.ndarray | None, known: Acquisition) -> dict[str, Any]:
+    data = {"echo_times": known.echo_times, "field_strength": known.field_strength}
+    if magnitude is None:
+        return data
+    valid = np.isfinite(magnitude).all(axis=3)
+    if not (magnitude[valid] > 0).any():
+        raise InputError("The magnitude is zero everywhere: give the magnitude image of the same acquisition.")
+    times = known.echo_times
+    if times is not None and len(times) != magnitude.shape[3]:
+        raise InputError(
+            f"{len(times)} echo times were given for {magnitude.shape[3]} echoes of magnitude: one per echo is needed."
+        )
+    return data | {"magnitude": np.where(valid[..., None], magnitude, np.float32(0)), "valid": valid}
+
+
+def _finite(volumes: dict[str, np.ndarray], warnings: list[str]) -> dict[str, Any]:
+    """Turn what is not finite into zeros outside the mask, and refuse an empty mask."""
+    made: dict[str, Any] = {}
+    inside: np.ndarray | bool = True
+    for name, volume in volumes.items():
+        if name in ("given_mask", "labels"):
+            continue
+        finite = np.isfinite(volume)
+        if not finite.any():
+            raise InputError(f"The {name.replace('_', ' ')} holds no finite value (all NaN or infinite).")
+        made[name] = np.where(finite, volume, np.float32(0))
+        inside = inside & finite
+        largest = float(np.abs(made[name]).max())
+        if name in ("total_field", "local_field") and largest > LARGEST_FIELD:
+            warnings.append(f"The {name.replace('_', ' ')} reaches {largest:.3g} ppm: is it in another unit (Hz, ppb)?")
+    if "labels" in volumes:
+        made["labels"] = volumes["labels"]
+    if "given_mask" in volumes:
+        mask = np.nan_to_num(volumes["given_mask"]) > 0
+        if not mask.any():
+            raise InputError("The mask is empty: no voxel is above zero. Give another mask.")
+        mask = mask & inside
+        if not mask.any():
+            raise InputError("No voxel of the mask holds a finite value: give another mask or image.")
+        made["given_mask"] = mask
+    return made
+
+
+def _facts(known: Acquisition, data: Mapping[str, Any]) -> dict[str, Any]:
+    grid = data["grid"]
+    return {
+        "shape": list(grid.shape),
+        "voxel_size_mm": list(grid.voxel_size),
+        "b0_direction": list(grid.b0_direction),
+        "echo_times_s": None if known.echo_times is None else list(known.echo_times),
+        "field_strength_t": known.field_strength,
+        "said_by": {"b0_direction": "the image header", **known.sources},
+    }
