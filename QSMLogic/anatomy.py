@@ -59,15 +59,15 @@ TISSUES = {
         Tissue(10, "CSF", 0.0, 0, 0.66, 2),
         Tissue(11, "blood", 0.300, 0, 0.80, 40),
         Tissue(12, "fat", 0.65, 0, 0.95, 30),
-        Tissue(13, "bone", -2.4, 0.1, 0.10, 300),
+        Tissue(13, "bone", -2.25, 0.1, 0.10, 300),
         Tissue(14, "air", 9.4, 0, 0, 0),
         Tissue(15, "muscle", 0.0, 0.01, 0.70, 30),
         Tissue(16, "calcification", -2.0, 0, 0.25, 120),
         Tissue(17, "microbleed", 1.0, 0, 0.50, 150),
     )
 }
-"""Susceptibility of the brain's tissues: near Marques2021 and Li2014; of air, bone, fat and water: Schenck1996 and
-Buch2015. R2* at 3 T: near Peran2009; it grows with the field strength. Labels are those of no published atlas."""
+"""Susceptibility of the brain: near Marques2021 and Li2014; of air, fat and water: Schenck1996; of bone: Hopkins1997.
+R2* at 3 T: near Peran2009; it grows with the field strength."""
 
 
 @dataclass(frozen=True)

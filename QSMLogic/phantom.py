@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from types import MappingProxyType
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .anatomy import TISSUES, head
 from .constants import GAMMA_BAR
 from .errors import InputError
 from .grid import Grid
-from .operators import convolve, dipole_kernel, good_size
+from .operators import convolve, dipole_kernel, good_size, transform
 from .scan import Scan
 
 LABEL_NAMES: Mapping[int, str] = MappingProxyType({t.label: t.name for t in TISSUES.values()})
@@ -40,6 +42,16 @@ class Phantom:
     r2star: np.ndarray
     labels: np.ndarray
     label_names: Mapping[int, str]
+
+    @property
+    def direction(self) -> np.ndarray:
+        """Voxel axes in the columns, (3, 3), in LPS coordinates as SimpleITK has them, z along the main field.
+
+        Where the field runs along the third axis, the axes run to the right, to the front and up.
+        """
+        x, y, z = self.scan.grid.b0_direction
+        turn, _ = Rotation.align_vectors([(0, 0, 1)], [(x, y, z)])
+        return np.diag((-1.0, -1.0, 1.0)) @ turn.as_matrix()
 
 
 def head_phantom(
@@ -71,8 +83,9 @@ def head_phantom(
     anatomy = head(fine_grid.shape, fine_grid.voxel_size, lesions=lesions)
     coarse = anatomy if fine == 1 else head(grid.shape, grid.voxel_size, lesions=lesions)
     mask = _spread(coarse.brain, fine)
-    local = dipole_field(np.where(mask, anatomy.chi, np.float32(0)), fine_grid)
-    total = dipole_field(anatomy.chi - np.float32(TISSUES["outside"].chi), fine_grid)
+    inside = np.where(mask, anatomy.chi, np.float32(0))
+    local = _field_inside(inside, fine_grid)
+    total = local + _field_outside(anatomy.chi - inside - np.float32(TISSUES["outside"].chi), fine_grid)
     if shim:
         total -= _shim(total, mask, fine_grid)
     r2star = anatomy.r2star * np.float32(field_strength / R2STAR_FIELD_STRENGTH)
@@ -99,17 +112,66 @@ def head_phantom(
     )
 
 
-def dipole_field(chi: np.ndarray, grid: Grid) -> np.ndarray:
-    """Field (ppm, Lorentz sphere included) of a susceptibility (ppm) that is zero outside the grid.
+def _field_inside(chi: np.ndarray, grid: Grid) -> np.ndarray:
+    """Field (ppm) of a susceptibility (ppm) that is zero outside the grid, by the dipole all methods invert.
 
-    Parameters: chi (x, y, z) float32. Returns: (x, y, z) float32.
-    Notes: the transform repeats the object, at least two fields of view away; what comes from there is smooth.
+    The transform repeats the object two fields of view away; so little of a brain's field reaches that far that it
+    does not count.
     """
-    padded = grid.with_shape(tuple(good_size(2 * n) for n in grid.shape))
-    box = tuple(slice(n) for n in grid.shape)
+    padded, box = _doubled(grid)
     image = np.zeros(padded.shape, np.float32)
     image[box] = chi
     return convolve(image, dipole_kernel(padded))[box].copy()
+
+
+def _field_outside(chi: np.ndarray, grid: Grid) -> np.ndarray:
+    """Field (ppm) of a susceptibility (ppm) that is zero outside the grid, every voxel being a uniform brick.
+
+    Where air meets tissue the dipole in k-space rings; this does not, so it is harmonic wherever chi is uniform.
+    """
+    padded, box = _doubled(grid)
+    image = np.zeros(padded.shape, np.float32)
+    image[box] = chi
+    return convolve(image, transform(_brick_kernel(grid, padded.shape)))[box].copy()
+
+
+def _doubled(grid: Grid) -> tuple[Grid, tuple[slice, ...]]:
+    """Return a grid of twice the size, in which a convolution cannot wrap round, and where the given one lies in it."""
+    return grid.with_shape(tuple(good_size(2 * n) for n in grid.shape)), tuple(slice(n) for n in grid.shape)
+
+
+def _brick_kernel(grid: Grid, shape: tuple[int, ...]) -> np.ndarray:
+    """Field at all voxels' centres of one brick, the voxel of unit susceptibility at the origin. Source: Joseph1965.
+
+    It is 1/3 inside, for the Lorentz sphere, less the demagnetisation along the main field. Only positive distances are
+    computed; the rest follows from symmetry.
+    """
+    b = grid.b0_direction
+    x, y, z = ((np.arange(n + 1) - 0.5) * s for n, s in zip(grid.shape, grid.voxel_size, strict=True))
+    corner = (x[:, None, None], y[:, None], z)
+    radius = np.sqrt(corner[0] ** 2 + corner[1] ** 2 + corner[2] ** 2)
+    nearest = np.ix_(
+        *(np.minimum(np.minimum(np.arange(m), m - np.arange(m)), n - 1) for n, m in zip(grid.shape, shape, strict=True))
+    )
+    kernel = np.zeros(shape, np.float32)
+    for first, second in combinations_with_replacement(range(3), 2):
+        factor = (1 if first == second else 2) * b[first] * b[second] / (4 * np.pi)
+        if factor == 0:
+            continue
+        if first == second:
+            u, v = (corner[axis] for axis in range(3) if axis != first)
+            edges = np.arctan(u * v / (corner[first] * radius))
+        else:
+            edges = -np.arcsinh(corner[3 - first - second] / np.hypot(corner[first], corner[second]))
+        part = np.diff(np.diff(np.diff(edges, axis=0), axis=1), axis=2)
+        whole = (factor * part).astype(np.float32)[nearest]
+        for axis in (first, second) if first != second else ():
+            behind = [slice(None)] * 3
+            behind[axis] = slice(shape[axis] // 2 + 1, None)
+            whole[tuple(behind)] *= -1
+        kernel -= whole
+    kernel[0, 0, 0] += 1 / 3
+    return kernel
 
 
 def _check(echo_times: tuple[float, ...], snr: float | None, fine: int) -> None:

@@ -1,0 +1,124 @@
+"""Pictures of maps in three planes, for a person to look at. They need matplotlib, which the package does not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+from .windows import window
+
+PANEL = 2.6
+"""inch; width of one map."""
+RESOLUTION = 150
+"""Dots per inch."""
+FORMATS = (".png", ".pdf", ".svg")
+PLANES = (("axial", 2, "R", "L"), ("coronal", 1, "R", "L"), ("sagittal", 0, "A", "P"))
+"""Name, the axis that is cut, and what is on the left and on the right: patients are seen from their feet and front."""
+MASK_COLOUR = "#e8a33d"
+
+
+def mosaic(
+    maps: Mapping[str, np.ndarray],
+    path: str | Path,
+    grid: Grid,
+    *,
+    direction: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+) -> Path:
+    """Draw each map in three planes through the middle of the mask, with its fixed grey scale, and return the path.
+
+    Parameters: maps: name to (x, y, z), named as in `report.windows`; path: .png, .pdf or .svg; direction: (3, 3), the
+    voxel axes in its columns in LPS coordinates, as SimpleITK has them (by default the axes run to the right, to the
+    front and up); mask: (x, y, z) bool, whose outline is drawn. The patient's right is on the left of the picture.
+    Raises InputError where matplotlib is missing, the maps do not fit the grid, or the format is unknown.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"A figure called {path.name} cannot be written: its name must end in {', '.join(FORMATS)}.")
+    if not maps:
+        raise InputError("There is no map to draw.")
+    for name, image in {**maps, **({} if mask is None else {"mask": mask})}.items():
+        if image.shape != grid.shape:
+            raise InputError(f"The map {name} has shape {image.shape} but its grid {grid.shape}: they must be equal.")
+    order, flips = _to_patient(direction)
+    upright = {name: _turned(image, order, flips) for name, image in maps.items()}
+    outline = None if mask is None else _turned(mask, order, flips)
+    sizes = tuple(grid.voxel_size[axis] for axis in order)
+    _write(_drawn(upright, outline, sizes), path)
+    return path
+
+
+def _to_patient(direction: np.ndarray | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which voxel axis runs nearest to right, front and up, and which of these three have to be turned round."""
+    lps = np.diag((-1.0, -1.0, 1.0)) if direction is None else np.asarray(direction, float).reshape(3, 3)
+    ras = np.diag((-1.0, -1.0, 1.0)) @ lps
+    left = np.abs(ras)
+    order = [0, 0, 0]
+    for _ in range(3):
+        row, column = np.unravel_index(np.argmax(left), left.shape)
+        order[row] = int(column)
+        left[row], left[:, column] = -1, -1
+    return tuple(order), tuple(row for row in range(3) if ras[row, order[row]] < 0)
+
+
+def _turned(image: np.ndarray, order: tuple[int, ...], flips: tuple[int, ...]) -> np.ndarray:
+    return np.flip(image.transpose(order), flips)
+
+
+def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple[float, ...]) -> Any:
+    """Make the figure: a row for each plane, a column for each map."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 (an optional extra)
+    except ImportError as error:
+        raise InputError('Figures need matplotlib: pip install "slicerqsm[figures]".') from error
+    shape = next(iter(maps.values())).shape
+    cut = [n // 2 for n in shape] if mask is None or not mask.any() else _middle(mask)
+    wide = [[n * s for n, s in zip(shape, sizes, strict=True)][axis] for axis in (0, 0, 1)]
+    high = [[n * s for n, s in zip(shape, sizes, strict=True)][axis] for axis in (1, 2, 2)]
+    tall = [h / w for h, w in zip(high, wide, strict=True)]
+    figure = Figure((PANEL * len(maps), PANEL * sum(tall) + 1), dpi=RESOLUTION, layout="constrained", facecolor="black")
+    panels = figure.subplots(3, len(maps), squeeze=False, height_ratios=tall)
+    for column, (name, image) in enumerate(maps.items()):
+        view = window(name)
+        low, high_value = view.limits(image)
+        for row, (plane, axis, left, right) in enumerate(PLANES):
+            axes = panels[row, column]
+            extent = (0, wide[row], 0, high[row])
+            shown = axes.imshow(_slice(image, axis, cut), cmap="gray", vmin=low, vmax=high_value, extent=extent)
+            if mask is not None and _slice(mask, axis, cut).any():
+                drawn = _slice(mask, axis, cut).astype(float)
+                axes.contour(drawn, (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper")
+            axes.set_axis_off()
+            for place, letter in ((0.03, left), (0.97, right)):
+                axes.text(place, 0.5, letter, color="white", size=7, ha="center", transform=axes.transAxes)
+            if column == 0:
+                axes.text(0.03, 0.97, plane, color="white", size=7, va="top", transform=axes.transAxes)
+        panels[0, column].set_title(view.title, color="white", size=10)
+        bar = figure.colorbar(shown, ax=panels[2, column], orientation="horizontal", fraction=0.06, pad=0.02)
+        bar.set_label(view.unit or "arbitrary units", color="white", size=8)
+        bar.ax.tick_params(colors="white", labelsize=7)
+    return figure
+
+
+def _middle(mask: np.ndarray) -> list[int]:
+    """Return the voxel at the centre of the mask."""
+    return [round(float(np.mean(places))) for places in np.nonzero(mask)]
+
+
+def _slice(image: np.ndarray, axis: int, cut: list[int]) -> np.ndarray:
+    """Return one slice as rows from top to bottom; right, or the front, is at the left."""
+    return np.flip(np.take(image, cut[axis], axis).T, (0, 1))
+
+
+def _write(figure: Any, path: Path) -> None:
+    """Write the figure whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".figure-") as folder:
+        unfinished = Path(folder) / path.name
+        figure.savefig(unfinished, facecolor="black")
+        unfinished.replace(path)

@@ -1,0 +1,53 @@
+"""The grey scale each map is shown with, fixed so that pictures of different people can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+SHOWN = (1.0, 99.0)
+"""Percentiles that a map without a window of its own is shown between."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Title, unit and the values drawn black and white; None where they depend on the data."""
+
+    title: str
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+    def limits(self, image: np.ndarray) -> tuple[float, float]:
+        """Return the values drawn black and white; those that are not fixed come from the image's nonzero part."""
+        if self.low is not None and self.high is not None:
+            return self.low, self.high
+        values = image[image != 0]
+        low, high = np.percentile(values, SHOWN) if values.size else (0.0, 0.0)
+        return float(low), float(high) if high > low else float(low) + 1
+
+
+WINDOWS: Mapping[str, Window] = MappingProxyType(
+    {
+        "magnitude": Window("Magnitude", ""),
+        "phase": Window("Phase", "rad", -float(np.pi), float(np.pi)),
+        "mask": Window("Mask", "", 0, 1),
+        "unwrapped": Window("Unwrapped phase", "rad"),
+        "total_field": Window("Total field", "ppm", -0.5, 0.5),
+        "field_noise": Window("Field noise", "ppm", 0, 0.02),
+        "residual": Window("Residual", ""),
+        "weights": Window("Weights", ""),
+        "local_field": Window("Local field", "ppm", -0.05, 0.05),
+        "chi": Window("Susceptibility", "ppm", -0.1, 0.2),
+        "r2star": Window("R2*", "1/s", 0, 60),
+    }
+)
+"""By the names of the data in the pipeline."""
+
+
+def window(name: str) -> Window:
+    """Return the window of a map; one with an unknown name is shown over the range of its values."""
+    return WINDOWS.get(name, Window(name, ""))
