@@ -11,12 +11,15 @@ import numpy as np
 
 from ..errors import InputError
 from ..scan import Scan
-from .nifti import Geometry, read_echoes, read_labels, read_volume, refuse_other_geometry
+from .nifti import Geometry, read_echoes, read_image, read_labels, read_volume, refuse_other_geometry
 from .parameters import Acquisition, gather, read_sidecar, refuse_other_echoes
 from .phase_scale import detect_scale, magnitude_phase, to_radians, turned
 
 LARGEST_FIELD = 100.0
 """ppm; air against tissue makes some 10 ppm, so a larger field is in another unit (Hz)."""
+
+READERS = {"labels": read_labels, "unwrapped": read_image}
+"""How maps are read that are not a single volume of numbers."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def load(sources: Sources) -> Loaded:
     named = {"given_mask": sources.mask, "labels": sources.labels, **sources.maps}
     for name, path in named.items():
         if path is not None:
-            volumes[name], geometry = read_labels(path) if name == "labels" else read_volume(path)
+            volumes[name], geometry = READERS.get(name, read_volume)(path)
             space = space or (str(path), geometry)
             refuse_other_geometry(*space, str(path), geometry)
     if space is None:
@@ -145,7 +148,7 @@ def _finite(volumes: dict[str, np.ndarray], warnings: list[str]) -> dict[str, An
         if not finite.any():
             raise InputError(f"The {name.replace('_', ' ')} holds no finite value (all NaN or infinite).")
         made[name] = np.where(finite, volume, np.float32(0))
-        inside = inside & finite
+        inside = inside & (finite if finite.ndim == 3 else finite.all(axis=3))
         largest = float(np.abs(made[name]).max())
         if name in ("total_field", "local_field") and largest > LARGEST_FIELD:
             warnings.append(f"The {name.replace('_', ' ')} reaches {largest:.3g} ppm: is it in another unit (Hz, ppb)?")

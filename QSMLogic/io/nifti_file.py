@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import tempfile
 import zlib
@@ -89,10 +90,10 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     shape = _shape(path, header)
     kind = np.dtype(DATA_TYPES[int(header["datatype"])]).newbyteorder(header.dtype["dim"].base.byteorder)
     start = int(header["vox_offset"])
-    needed = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    needed = start + kind.itemsize * math.prod(shape)
     if len(content) < needed:
         raise InputError(f"{path} is cut short: {len(content)} of {needed} bytes are there. Copy or convert it again.")
-    stored = np.frombuffer(content, kind, int(np.prod(shape)), start).reshape(shape[::-1])
+    stored = np.frombuffer(content, kind, math.prod(shape), start).reshape(shape[::-1])
     values = np.empty((shape[3], *shape[:3]), np.float32)
     for volume, part in zip(values, stored, strict=True):
         volume[...] = part.T
