@@ -1,0 +1,28 @@
+"""Zero is the mean of the whole brain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..progress import Progress, no_progress
+from ..registry import method
+from ..roi import reference_statistics
+
+
+@method(
+    stage="referencing",
+    label="Whole-brain mean",
+    cite=("Bilgic2024",),
+    sentence="The susceptibility is relative to its mean over the mask",
+)
+def mean(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress) -> np.ndarray:
+    """Subtract the mean over the mask.
+
+    Parameters: chi (x, y, z) float, ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
+    Raises: InputError where the mask is empty. Source: Bilgic2024.
+    """
+    progress(0, "referencing")
+    reference = reference_statistics(chi, mask, "whole-brain mean")
+    referenced = np.where(mask, np.nan_to_num(chi - np.float32(reference.mean)), 0).astype(np.float32)
+    progress(1, "referencing")
+    return referenced

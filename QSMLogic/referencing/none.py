@@ -1,0 +1,20 @@
+"""The map as the inversion left it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..progress import Progress, no_progress
+from ..registry import method
+
+
+@method(stage="referencing", label="None", cite=(), sentence="The susceptibility was not referenced")
+def none(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress) -> np.ndarray:
+    """Leave the zero of the map where the inversion put it.
+
+    Parameters: chi (x, y, z) float, ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
+    """
+    progress(0, "no reference")
+    referenced = np.where(mask, np.nan_to_num(chi), 0).astype(np.float32)
+    progress(1, "no reference")
+    return referenced
