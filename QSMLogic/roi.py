@@ -65,6 +65,11 @@ def reference_statistics(chi: np.ndarray, region: np.ndarray, name: str) -> Refe
     return Reference(name, float(values.mean()), _sd(values), int(values.size))
 
 
+def relative_to(chi: np.ndarray, mask: np.ndarray, zero: float) -> np.ndarray:
+    """Return chi less zero (ppm): float32, zero outside the mask and where chi is not finite."""
+    return np.where(mask & np.isfinite(chi), chi - np.float32(zero), 0).astype(np.float32)
+
+
 def region_statistics(
     chi: np.ndarray,
     labels: np.ndarray,

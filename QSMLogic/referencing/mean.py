@@ -6,7 +6,7 @@ import numpy as np
 
 from ..progress import Progress, no_progress
 from ..registry import method
-from ..roi import reference_statistics
+from ..roi import reference_statistics, relative_to
 
 
 @method(
@@ -23,6 +23,6 @@ def mean(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress)
     """
     progress(0, "referencing")
     reference = reference_statistics(chi, mask, "whole-brain mean")
-    referenced = np.where(mask, np.nan_to_num(chi - np.float32(reference.mean)), 0).astype(np.float32)
+    referenced = relative_to(chi, mask, reference.mean)
     progress(1, "referencing")
     return referenced

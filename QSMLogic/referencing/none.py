@@ -6,6 +6,7 @@ import numpy as np
 
 from ..progress import Progress, no_progress
 from ..registry import method
+from ..roi import relative_to
 
 
 @method(stage="referencing", label="None", cite=(), sentence="The susceptibility was not referenced")
@@ -15,6 +16,6 @@ def none(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress)
     Parameters: chi (x, y, z) float, ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
     """
     progress(0, "no reference")
-    referenced = np.where(mask, np.nan_to_num(chi), 0).astype(np.float32)
+    referenced = relative_to(chi, mask, 0)
     progress(1, "no reference")
     return referenced

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress, no_progress
 from ..registry import Param, method
-from ..roi import reference_statistics
+from ..roi import reference_statistics, relative_to
 
 
 @method(
@@ -38,6 +38,6 @@ def region(
             f"The label image has shape {labels.shape} but the map {mask.shape}: resample it onto the map."
         )
     reference = reference_statistics(chi, (labels == label) & mask, f"region {label}")
-    referenced = np.where(mask, np.nan_to_num(chi - np.float32(reference.mean)), 0).astype(np.float32)
+    referenced = relative_to(chi, mask, reference.mean)
     progress(1, "referencing")
     return referenced
