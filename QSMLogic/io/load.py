@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..scan import Scan
 from .nifti import Geometry, read_echoes, read_image, read_labels, read_volume, refuse_other_geometry
+from .nifti_file import holds_integers, scaling
 from .parameters import Acquisition, gather, read_sidecar, refuse_other_echoes
 from .phase_scale import detect_scale, magnitude_phase, to_radians, turned
 
@@ -98,22 +99,42 @@ def _echoes(
     if sources.real and (sources.phase or sources.magnitude):
         raise InputError("Give phase and magnitude, or real and imaginary images, not both.")
     read: dict[str, np.ndarray] = {}
-    space = None
+    space = phase_header = None
     for name in ("phase", "magnitude", "real", "imaginary"):
         paths = getattr(sources, name)
         if paths:
             read[name], geometry = read_echoes(paths, name)
+            phase_header = geometry.stored if name == "phase" else phase_header
             space = space or (f"{name} {paths[0]}", geometry)
             refuse_other_geometry(*space, f"{name} {paths[0]}", geometry)
     if "real" in read:
         _refuse_other_count(read, "real", "imaginary")
         read["magnitude"], read["phase"] = magnitude_phase(read["real"], read["imaginary"])
     elif "phase" in read:
-        scale = detect_scale(read["phase"], read_sidecar(sources.phase[0]), sources.phase_scale)
-        read["phase"] = to_radians(read["phase"], scale)
+        read["phase"] = _radians(read["phase"], sources, phase_header)
     if "phase" in read and sources.phase_sign < 0:
         read["phase"] = turned(read["phase"])
     return read.get("phase"), read.get("magnitude"), space
+
+
+def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None) -> np.ndarray:
+    """Return phase in radians by the scale the user named, or the one the headers leave no doubt about."""
+    if sources.phase_scale != "auto":
+        return to_radians(phase, sources.phase_scale)
+    finite = np.isfinite(phase)
+    low, high = (
+        float(edge(phase, where=finite, initial=start)) for edge, start in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    if low >= high:
+        return phase
+    units = {str(read_sidecar(path).get("Units", "")) for path in sources.phase} - {""} or {""}
+    if len(units) > 1:
+        raise InputError(f"The side-cars of the phase name different units ({', '.join(sorted(units))}): correct them.")
+    stored: dict[str, Any] = {}
+    if header is not None:
+        slope, intercept = scaling(header)
+        stored = {"integer": holds_integers(header), "slope": slope, "intercept": intercept}
+    return to_radians(phase, detect_scale(low, high, units=units.pop(), **stored))
 
 
 def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:

@@ -97,11 +97,22 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     values = np.empty((shape[3], *shape[:3]), np.float32)
     for volume, part in zip(values, stored, strict=True):
         volume[...] = part.T
-    slope, shift = float(header["scl_slope"]), float(header["scl_inter"])
-    if np.isfinite([slope, shift]).all() and slope != 0 and (slope, shift) != (1, 0):
+    slope, intercept = scaling(header)
+    if (slope, intercept) != (1, 0):
         values *= np.float32(slope)
-        values += np.float32(shift)
+        values += np.float32(intercept)
     return header, np.moveaxis(values, 0, -1)
+
+
+def scaling(header: np.ndarray) -> tuple[float, float]:
+    """Return slope and intercept of the stored values; 1 and 0 where the header has none that make sense."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    return (slope, intercept) if np.isfinite([slope, intercept]).all() and slope != 0 else (1.0, 0.0)
+
+
+def holds_integers(header: np.ndarray) -> bool:
+    """Tell whether the values are stored as whole numbers."""
+    return not DATA_TYPES[int(header["datatype"])].startswith("f")
 
 
 def write_nifti(path: Path, array: np.ndarray, orientation: np.ndarray) -> None:
