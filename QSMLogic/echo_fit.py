@@ -1,12 +1,9 @@
-"""From phase over echo time to field: what all field estimates share, the noise, the misfit and the units.
-
-A fit is a function of (phase, weight, times) that returns rate (rad/s), offset (rad) and information, the inverse of
-the rate's variance where a phase's variance is 1 / weight.
-"""
+"""From phase over echo time to field: what all field estimates share, the noise, the misfit and the units."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +14,8 @@ from .phase_quality import wrapped
 from .progress import Progress
 from .spanning_tree import Crop
 
-Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Fitted = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Rate (rad/s), offset (rad), and information: the inverse of the rate's variance where a phase's is 1 / weight."""
 
 WORST_PHASE_NOISE = np.float32(np.pi / np.sqrt(3))
 """rad; standard deviation of a phase that is anything: no voxel's phase is noisier."""
@@ -32,57 +30,65 @@ SLABS_BETWEEN_REPORTS = 32
 """About two million voxels: a fraction of a second."""
 
 
-def fitted(
-    unwrapped: np.ndarray,
-    mask: np.ndarray,
-    grid: Grid,
-    magnitude: np.ndarray | None,
-    echo_times: tuple[float, ...],
-    field_strength: float,
-    fit: Fit,
-    unknowns: int,
-    progress: Progress,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Total field, its noise and the misfit of the phase, by a fit of so many unknowns.
+class Echoes(NamedTuple):
+    """What is known of the echoes: magnitude (x, y, z, echo) or None, echo times (s), field strength (T)."""
 
-    Parameters: unwrapped (x, y, z, echo) rad; mask (x, y, z) bool; magnitude (x, y, z, echo) or None; echo_times s;
-    field_strength T. Returns, all (x, y, z) float32, zero outside the mask: total_field ppm; field_noise ppm, its
-    standard deviation; residual rad, see `_misfit`. Raises: InputError where the mask is empty.
+    magnitude: np.ndarray | None
+    times: tuple[float, ...]
+    field_strength: float
+
+
+class Fit(NamedTuple):
+    """A fit of phase over echo time, a function of (phase, weight, times), and how many unknowns it has."""
+
+    solve: Callable[[np.ndarray, np.ndarray, np.ndarray], Fitted]
+    unknowns: int
+
+
+def fitted(
+    unwrapped: np.ndarray, mask: np.ndarray, grid: Grid, echoes: Echoes, fit: Fit, *, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the total field, its noise and the misfit of the phase.
+
+    Parameters: unwrapped (x, y, z, echo) rad; mask (x, y, z) bool.
+    Returns, all (x, y, z) float32, zero outside the mask: total_field ppm; field_noise ppm, its standard deviation;
+    residual rad, see `_misfit`. Raises: InputError where the mask is empty.
     """
     crop = Crop(mask, grid)
     phase = crop.cut(unwrapped)
-    strength = np.ones_like(phase) if magnitude is None else crop.cut(magnitude)
+    strength = np.ones_like(phase) if echoes.magnitude is None else crop.cut(echoes.magnitude)
     strength /= strength.max() or 1
     progress(0.1, "noise level")
     noise = noise_level(strength, phase, crop.mask)
     floor = max(WEAKEST, noise / WORST_PHASE_NOISE)
-    times = np.asarray(echo_times, np.float32)
-    field, spread, residual = (np.zeros(crop.mask.shape, np.float32) for _ in range(3))
-    per_ppm = np.float32(2 * np.pi * GAMMA_BAR * field_strength)
+    times = np.asarray(echoes.times, np.float32)
+    maps = np.zeros((3, *crop.mask.shape), np.float32)
+    per_ppm = np.float32(2 * np.pi * GAMMA_BAR * echoes.field_strength)
 
     def fill(slab: slice) -> None:
         weight = np.maximum(strength[slab], floor) ** 2
-        rate, offset, information = fit(phase[slab], weight, times)
-        field[slab] = rate / per_ppm
-        spread[slab] = noise / np.sqrt(information) / per_ppm
-        residual[slab] = _misfit(phase[slab], weight, times, rate, offset, unknowns)
+        rate, offset, information = fit.solve(phase[slab], weight, times)
+        maps[0, slab] = rate / per_ppm
+        maps[1, slab] = noise / np.sqrt(information) / per_ppm
+        apart = wrapped(phase[slab] - offset[..., None] - rate[..., None] * times)
+        maps[2, slab] = _misfit(apart, weight, fit.unknowns)
 
     todo = slabs(crop.mask.shape)
     for start in range(0, len(todo), SLABS_BETWEEN_REPORTS):
         progress(0.2 + 0.8 * start / len(todo), "fitting the phase over echo time")
         each(fill, todo[start : start + SLABS_BETWEEN_REPORTS])
-    total, deviation, misfit = (crop.paste(image, mask.shape) for image in (field, spread, residual))
-    return total, deviation, misfit
+    field, deviation, residual = np.moveaxis(crop.paste(np.moveaxis(maps, 0, -1)), -1, 0)
+    return field, deviation, residual
 
 
-def through_origin(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+def through_origin(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> Fitted:
     """Fit a line without offset: the mean of phase / time, weighted by weight and squared time."""
     information = weight @ (times * times)
     rate = np.einsum("...e,...e,e->...", weight, phase, times) / information
     return rate, np.zeros_like(rate), information
 
 
-def line(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+def line(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> Fitted:
     """Fit a line with an offset."""
     total = weight.sum(axis=-1)
     middle = (weight @ times) / total
@@ -95,7 +101,7 @@ def line(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.n
 
 
 def noise_level(magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray) -> float:
-    """Standard deviation of the noise in the real part of the first echo, in units of the magnitude.
+    """Estimate the standard deviation of the noise in the real part of the first echo, in units of the magnitude.
 
     From the finest diagonal wavelet of the complex signal, which structures and field gradients hardly reach, by the
     median over the blocks of 2 x 2 x 2 voxels in the mask. An image that was interpolated has less of it than noise.
@@ -114,21 +120,18 @@ def noise_level(magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray) -> f
     detail = np.zeros(int(inside.sum()), np.complex64)
     for corner in corners:
         sign = (-1) ** sum(side.start for side in corner)
-        detail += sign * (magnitude[corner][..., 0] * np.exp(1j * phase[corner][..., 0]))[inside]
+        detail += sign * magnitude[corner][..., 0][inside] * np.exp(1j * phase[corner][..., 0][inside])
     values = np.abs(np.concatenate([detail.real, detail.imag])) / np.sqrt(len(corners))
     return float(np.median(values)) / GAUSSIAN_MEDIAN
 
 
-def _misfit(
-    phase: np.ndarray, weight: np.ndarray, times: np.ndarray, rate: np.ndarray, offset: np.ndarray, unknowns: int
-) -> np.ndarray:
+def _misfit(apart: np.ndarray, weight: np.ndarray, unknowns: int) -> np.ndarray:
     """Phase noise (rad) as the misfit shows it: weighted root mean square, corrected for the unknowns that were fitted.
 
     It means the same for any number of echoes; 0 where there are no more echoes than unknowns.
     """
-    echoes = times.size
+    echoes = apart.shape[-1]
     if echoes <= unknowns:
-        return np.zeros_like(rate)
-    apart = wrapped(phase - offset[..., None] - rate[..., None] * times)
+        return np.zeros(apart.shape[:-1], np.float32)
     mean = np.einsum("...e,...e,...e->...", weight, apart, apart) / weight.sum(axis=-1)
     return np.sqrt(mean * np.float32(echoes / (echoes - unknowns)))

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, mini
 
 from .grid import Grid
 from .operators import Window
+from .parallel import each
 from .phase_quality import TURN
 from .progress import Progress, no_progress
 
@@ -24,18 +25,21 @@ class Crop:
 
     def __init__(self, mask: np.ndarray, grid: Grid) -> None:
         """Find the box. Raises InputError where the mask is empty or of another shape than the grid."""
-        self.box = Window(mask, grid, 0).box
+        self.shape, self.box = grid.shape, Window(mask, grid, 0).box
         self.mask = np.ascontiguousarray(mask[self.box])
 
     def cut(self, image: np.ndarray) -> np.ndarray:
         """Return the box's part of (x, y, z, echo), float32, of which each echo is contiguous."""
-        return np.moveaxis(np.ascontiguousarray(np.moveaxis(image[self.box], -1, 0), np.float32), 0, -1)
+        echoes = np.moveaxis(image[self.box], -1, 0)
+        out = np.empty(echoes.shape, np.float32)
+        each(lambda echo: np.copyto(out[echo], echoes[echo]), [*range(len(out))])
+        return np.moveaxis(out, 0, -1)
 
-    def paste(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the image of that shape which is part in the mask and zero elsewhere."""
-        out = np.zeros(shape, np.float32)
-        np.copyto(out[self.box], part, where=self.mask.reshape(self.mask.shape + (1,) * (part.ndim - 3)))
-        return out
+    def paste(self, part: np.ndarray) -> np.ndarray:
+        """Return the whole (x, y, z, echo) that is part in the mask and zero elsewhere; each echo is contiguous."""
+        out = np.zeros((part.shape[3], *self.shape), np.float32)
+        np.copyto(out[(slice(None), *self.box)], np.moveaxis(part, -1, 0), where=self.mask)
+        return np.moveaxis(out, 0, -1)
 
 
 def turns_along_tree(
@@ -50,13 +54,13 @@ def turns_along_tree(
 
     Source: Dymerska2021.
     """
-    edges = [_edges(mask, axis) for axis in range(3)]
-    steps = [_steps(phase, edge, stride) for edge, stride in edges]
+    edges = each(lambda axis: _edges(mask, axis), [0, 1, 2])
+    steps = each(lambda edge: _steps(phase, *edge), edges)
     good = [quality[axis].ravel()[edges[axis][0]] for axis in range(3)]
     for safe in SAFE_QUALITIES:
         progress(0.2, "growing the tree")
         turns, part = _grown(mask, edges, steps, good, safe)
-        if not any(_contradicts(turns, *edges[a], steps[a], good[a] > safe) for a in range(3)):
+        if not _contradicts(turns, edges, steps, [g > safe for g in good]):
             break
     progress(0.9, "placing the parts")
     return _centred(phase, turns.reshape(mask.shape), part.reshape(mask.shape), mask)
@@ -72,7 +76,7 @@ def _edges(mask: np.ndarray, axis: int) -> tuple[np.ndarray, int]:
 
 
 def _steps(phase: np.ndarray, edge: np.ndarray, stride: int) -> np.ndarray:
-    """Turns by which the next voxel must exceed this one."""
+    """Count the turns by which the next voxel must exceed this one."""
     flat = phase.ravel()
     return np.rint((flat[edge] - flat[edge + np.int32(stride)]) / TURN).astype(np.int8)
 
@@ -84,7 +88,7 @@ def _grown(
     good: list[np.ndarray],
     safe: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turns and part of every voxel, flat, once edges better than safe that need no turn have joined theirs."""
+    """Return turns and part of every voxel, flat, once edges better than safe without a turn have joined theirs."""
     node, nodes = _joined(mask, edges, [(g > safe) & (s == 0) for g, s in zip(good, steps, strict=True)])
     links = []
     for (edge, stride), step, quality in zip(edges, steps, good, strict=True):
@@ -97,10 +101,8 @@ def _grown(
     return _summed(near, far, step, part)[node], part[node]
 
 
-def _joined(
-    mask: np.ndarray, edges: list[tuple[np.ndarray, int]], safe: list[np.ndarray]
-) -> tuple[np.ndarray, int]:
-    """Number the groups of voxels that safe edges join: the number of each voxel's group, flat, and how many there are.
+def _joined(mask: np.ndarray, edges: list[tuple[np.ndarray, int]], safe: list[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Return the number of the group of voxels, joined by safe edges, of every voxel (flat), and how many there are.
 
     Runs along the last axis are found first, since there are far fewer of them than of voxels.
     """
@@ -108,15 +110,14 @@ def _joined(
     start[edges[2][0][safe[2]] + 1] = False
     run = np.cumsum(start, dtype=np.int32) - 1
     np.maximum(run, 0, out=run)  # what lies before the first voxel of the mask has no run
-    near, far = [], []
+    ends = []
     for (edge, stride), sound in zip(edges[:2], safe[:2], strict=True):
         here = edge[sound]
         a, b = run[here], run[here + stride]
         new = np.ones(a.size, bool)
         np.logical_or(a[1:] != a[:-1], b[1:] != b[:-1], out=new[1:])
-        near.append(a[new])
-        far.append(b[new])
-    near, far = np.concatenate(near), np.concatenate(far)
+        ends.append((a[new], b[new]))
+    near, far = (np.concatenate(end) for end in zip(*ends, strict=True))
     graph = _graph(near, far, np.ones(near.size), int(run[-1]) + 1)
     groups, group = connected_components(graph, directed=False)
     return group[run], groups
@@ -158,15 +159,24 @@ def _summed(near: np.ndarray, far: np.ndarray, step: np.ndarray, part: np.ndarra
     return total[:nodes]
 
 
-def _contradicts(turns: np.ndarray, edge: np.ndarray, stride: int, step: np.ndarray, safe: np.ndarray) -> bool:
+def _contradicts(
+    turns: np.ndarray, edges: list[tuple[np.ndarray, int]], steps: list[np.ndarray], safe: list[np.ndarray]
+) -> bool:
     """Whether the turns disagree with the step of a safe edge."""
-    return bool((safe & (turns[edge + stride] - turns[edge] != step)).any())
+
+    def along(axis: int) -> bool:
+        edge, stride = edges[axis]
+        return bool((safe[axis] & (turns[edge + stride] - turns[edge] != steps[axis])).any())
+
+    return any(each(along, [0, 1, 2]))
 
 
 def _centred(phase: np.ndarray, turns: np.ndarray, part: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shift every part by whole turns so that its median is within half a turn of 0."""
     member = part[mask].astype(np.int64)
-    whole = np.rint(phase[mask] / TURN + turns[mask]).astype(np.int64)  # the median of these is the median's whole turns
+    whole = np.rint(phase[mask] / TURN + turns[mask]).astype(
+        np.int64
+    )  # the median of these is the median's whole turns
     low, span = whole.min(), np.ptp(whole) + 1
     sizes = np.bincount(member)
     in_order = np.sort(member * span + whole - low)

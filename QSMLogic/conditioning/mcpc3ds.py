@@ -17,6 +17,9 @@ from ..spanning_tree import Crop, turns_along_tree
 MARGIN = 3
 """Standard deviations of the Gaussian around the mask: beyond, it is below a hundredth."""
 
+NOTHING = 1e-12
+"""What is below in the kernel cannot be seen in float32, but denormal numbers would make the transform slow."""
+
 BIPOLAR_ECHOES = 3
 """With two echoes of opposite readout, what the readout adds cannot be told from the field."""
 
@@ -31,15 +34,15 @@ def mcpc3ds(
     phase: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
+    *,
     magnitude: np.ndarray | None = None,
     echo_times: tuple[float, ...] | None = None,
-    *,
     readout: Annotated[
         Literal["monopolar", "bipolar"], Param("Readout", help="bipolar where its sign alternates from echo to echo")
     ] = "monopolar",
     smoothing: Annotated[
         float, Param("Smoothing", "mm", 0, 50, "standard deviation of the Gaussian that smooths the offset")
-    ] = 7.0,
+    ] = 5.0,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Estimate the phase at echo time zero from two echoes, smooth it, and subtract it from every echo.
@@ -52,13 +55,14 @@ def mcpc3ds(
 
     Notes: The two echoes are the first two; in a bipolar readout the first and the third, which were read in the same
     direction. What the even echoes then have more than the line between those two is smoothed and subtracted from them.
+    What smoothing leaves is smoothed again and added (Tukey's twicing), which keeps the offset's slope at the edge.
     With only two bipolar echoes it cannot be told from the field, and stays: nearly linear in space, so harmonic, it is
     left to background removal.
     """
     crop = Crop(mask, grid)
     out = crop.cut(phase)
     if out.shape[3] == 1:
-        return crop.paste(out, phase.shape)
+        return crop.paste(out)
     strength = None if magnitude is None else crop.cut(magnitude)
     times = np.asarray(echo_times, np.float32)
     second = 2 if readout == "bipolar" and times.size >= BIPOLAR_ECHOES else 1
@@ -70,7 +74,7 @@ def mcpc3ds(
         _subtract(out, smooth(out[..., 1] - out[..., 0] - (times[1] - times[0]) * rate), range(1, times.size, 2))
     progress(0.7, "phase offset")
     _subtract(out, smooth(out[..., 0] - times[0] * rate), range(times.size))
-    return crop.paste(out, phase.shape)
+    return crop.paste(out)
 
 
 def _evolution(
@@ -94,12 +98,19 @@ class _Smoother:
         kx, ky, kz = wave_numbers(self.window.grid)
         exponent = np.float32(-2 * (np.pi * sigma) ** 2)
         self.kernel = np.exp(exponent * kx**2) * np.exp(exponent * ky**2) * np.exp(exponent * kz**2)
+        self.kernel[self.kernel < NOTHING] = 0
         self.weight = weight * crop.mask
         self.weight /= self.weight.max() or 1
 
     def __call__(self, angle: np.ndarray) -> np.ndarray:
+        """Smooth twice, the second time what the first left: a slope at the mask's edge is then not flattened."""
+        once = self._once(angle)
+        return once + self._once(angle - once)
+
+    def _once(self, angle: np.ndarray) -> np.ndarray:
         real, imaginary = (
-            convolve(self.window.cut(self.weight * of(angle)), self.kernel)[self.window.inner] for of in (np.cos, np.sin)
+            convolve(self.window.cut(self.weight * of(angle)), self.kernel)[self.window.inner]
+            for of in (np.cos, np.sin)
         )
         return np.arctan2(imaginary, real)
 

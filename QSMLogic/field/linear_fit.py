@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..echo_fit import fitted, line, through_origin
+from ..echo_fit import Echoes, Fit, fitted, line, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
 from ..registry import Param, method
@@ -23,10 +23,10 @@ def linear_fit(
     unwrapped: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
+    *,
     echo_times: tuple[float, ...],
     field_strength: float,
     magnitude: np.ndarray | None = None,
-    *,
     offset: Annotated[bool, Param("Offset", help="fit the phase at echo time zero too; needs two echoes")] = True,
     progress: Progress = no_progress,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,6 +39,6 @@ def linear_fit(
 
     Source: Robinson2017.
     """
-    free = offset and len(echo_times) > 1
-    fit = line if free else through_origin
-    return fitted(unwrapped, mask, grid, magnitude, echo_times, field_strength, fit, 1 + free, progress)
+    echoes = Echoes(magnitude, echo_times, field_strength)
+    fit = Fit(line, 2) if offset and len(echo_times) > 1 else Fit(through_origin, 1)
+    return fitted(unwrapped, mask, grid, echoes, fit, progress=progress)

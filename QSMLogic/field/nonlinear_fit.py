@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..echo_fit import fitted, line, through_origin
+from ..echo_fit import Echoes, Fit, Fitted, fitted, line, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
 from ..registry import Param, method
@@ -22,10 +22,10 @@ def nonlinear_fit(
     unwrapped: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
+    *,
     echo_times: tuple[float, ...],
     field_strength: float,
     magnitude: np.ndarray | None = None,
-    *,
     offset: Annotated[bool, Param("Offset", help="fit the phase at echo time zero too; needs two echoes")] = True,
     iterations: Annotated[int, Param("Iterations", "", 1, 50, "of Gauss-Newton", advanced=True)] = 6,
     progress: Progress = no_progress,
@@ -42,10 +42,9 @@ def nonlinear_fit(
     Notes: It starts from the line through the unwrapped phase, so that the field needs no unwrapping afterwards; a
     single echo off by a turn does not pull the result, as it would pull the line.
     """
-    free = offset and len(echo_times) > 1
-    linear = line if free else through_origin
+    linear, unknowns = (line, 2) if offset and len(echo_times) > 1 else (through_origin, 1)
 
-    def fit(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def fit(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> Fitted:
         rate, start, information = linear(phase, weight, times)
         for _ in range(iterations):
             apart = np.sin(phase - start[..., None] - rate[..., None] * times)
@@ -53,4 +52,5 @@ def nonlinear_fit(
             rate, start = rate + step, start + shift
         return rate, start, information
 
-    return fitted(unwrapped, mask, grid, magnitude, echo_times, field_strength, fit, 1 + free, progress)
+    echoes = Echoes(magnitude, echo_times, field_strength)
+    return fitted(unwrapped, mask, grid, echoes, Fit(fit, unknowns), progress=progress)

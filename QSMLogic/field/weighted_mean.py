@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..echo_fit import fitted, through_origin
+from ..echo_fit import Echoes, Fit, fitted, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
 from ..registry import method
@@ -20,6 +20,7 @@ def weighted_mean(
     unwrapped: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
+    *,
     echo_times: tuple[float, ...],
     field_strength: float,
     magnitude: np.ndarray | None = None,
@@ -34,4 +35,5 @@ def weighted_mean(
 
     Source: Dymerska2021.
     """
-    return fitted(unwrapped, mask, grid, magnitude, echo_times, field_strength, through_origin, 1, progress)
+    echoes = Echoes(magnitude, echo_times, field_strength)
+    return fitted(unwrapped, mask, grid, echoes, Fit(through_origin, 1), progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -36,9 +37,9 @@ def romeo(
     phase: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
+    *,
     magnitude: np.ndarray | None = None,
     echo_times: tuple[float, ...] | None = None,
-    *,
     template: Annotated[
         int, Param("Template echo", "", 1, None, "unwrapped in space; the last echo where there are fewer")
     ] = 1,
@@ -69,24 +70,21 @@ def romeo(
     out[..., first] += TURN * turns
     if echoes > 1:
         nearest = first - 1 if first else 1
-        out[..., first] += TURN * _places(out, parts, crop.mask, first, nearest, times)
+        ratio = float(times[nearest] / times[first])
+        excess = (out[..., nearest] - np.float32(ratio) * out[..., first])[crop.mask]
+        out[..., first] += TURN * _places(excess, ratio, parts[crop.mask])[parts]
     order = sorted(set(range(echoes)) - {first}, key=lambda echo: abs(echo - first))
     _follow(out, strength, times, [first, *order], part(progress, 0.75, 0.95, "unwrapping the other echoes"))
-    return crop.paste(out, phase.shape)
+    return crop.paste(out)
 
 
-def _places(
-    phase: np.ndarray, parts: np.ndarray, mask: np.ndarray, first: int, other: int, times: np.ndarray
-) -> np.ndarray:
-    """Whole turns (x, y, z) that bring every part of the unwrapped first echo in line with the other echo."""
-    ratio = times[other] / times[first]
-    member = parts[mask]
-    excess = phase[mask][:, other] - ratio * phase[mask][:, first]
+def _places(excess: np.ndarray, ratio: float, member: np.ndarray) -> np.ndarray:
+    """Whole turns by which every part must move for its voxels to exceed ratio times it by whole turns only."""
     mean = np.bincount(member, np.cos(excess)) + 1j * np.bincount(member, np.sin(excess))
     places = np.array(PLACES)
     misfit = np.abs(np.angle(mean[:, None] * np.exp(-2j * np.pi * ratio * places))) / np.pi
     best = places[np.argmin(misfit + PLACE_PENALTY * np.abs(places), axis=1)]
-    return best.astype(np.float32)[parts]
+    return best.astype(np.float32)
 
 
 def _follow(
@@ -97,7 +95,7 @@ def _follow(
     def unwrap(slab: slice) -> None:
         numerator = np.zeros(phase[slab].shape[:3], np.float32)
         denominator = np.zeros_like(numerator)
-        for done, echo in zip(order, order[1:], strict=False):
+        for done, echo in pairwise(order):
             weight = times[done] * (1 if magnitude is None else magnitude[slab][..., done] ** 2 + FAINT)
             numerator += weight * phase[slab][..., done]
             denominator += weight * times[done]
