@@ -1,0 +1,46 @@
+# make demo    run the whole pipeline on a built-in phantom; look into demo-output/
+# make test    run the tests
+# make lint    run the linters and the type checker
+# make bench   measure time and error of every method
+# make clean   remove what the others made
+
+PYTHON ?= python3
+JOBS ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
+READY := $(VENV)/.ready
+OLDEST := 3.11
+
+.PHONY: venv demo test lint bench clean
+
+venv: $(READY)
+
+$(RUNS): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST)".split("."))))' || \
+	  { echo "$(PYTHON) is missing or older than $(OLDEST): name another one, such as make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[figures]'
+	@touch $@
+
+$(READY): $(RUNS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+demo: $(RUNS)
+	$(BIN)/qsm demo --out demo-output --force
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python Testing/benchmark.py
+
+clean:
+	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The Slicer side: everything that touches nodes, views or widgets."""
