@@ -141,18 +141,20 @@ class Settings:
     def changed(self, changes: Mapping[str, str]) -> Self:
         """Return these settings with single values replaced, each written as text under "stage.parameter".
 
-        "stage.method" chooses another method with its defaults. In masking, a parameter is set in every step that has
-        it. Raises InputError for names and values that are not known.
+        "stage.method" chooses another method with its defaults, for masking several with spaces between. In masking, a
+        parameter is set in every step that has it. Raises InputError for names and values that are not known.
         """
         document = self.to_dict()
+        if changes:
+            document.pop("description", None)
         for place, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".method")):
             stage, _, name = place.partition(".")
             if stage == "pipeline":
                 option = _named(OPTIONS, name, "[pipeline] has")
                 document[stage][name] = value_of(option, text)
             elif name == "method":
-                chosen: Any = {"method": _method(stage, text).name}
-                document[stage] = [chosen] if stage == "masking" else chosen
+                chosen = [{"method": _method(stage, each).name} for each in text.split()]
+                document[stage] = chosen if stage == "masking" else chosen[0]
             else:
                 _change(document, stage, name, text)
         return type(self).from_dict(document)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
-import tempfile
 import zlib
-from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import InputError
+from .outputs import whole_file
 
 _NIFTI1 = {
     "sizeof_hdr": ("i4", 0),
@@ -132,34 +130,11 @@ def write_nifti(path: Path, array: np.ndarray, orientation: np.ndarray) -> None:
     header["scl_slope"] = 1
     values = np.ascontiguousarray(array.T, "<u1" if array.dtype == np.uint8 else "<f4")
 
-    def fill(file: BinaryIO) -> None:
-        file.write(header.tobytes() + bytes(EXTENSION_BYTES))
-        file.write(values.data)
-
-    whole(path, fill)
-
-
-def whole(path: Path, fill: Callable[[BinaryIO], None]) -> None:
-    """Let fill write a file that appears under its name only when it is complete; compressed where named .gz."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            if path.suffix == ".gz":
-                with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
-                    fill(packed)  # type: ignore[arg-type]
-            else:
-                fill(file)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(path) as part, part.open("wb") as file:
+        packed = gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) if path.suffix == ".gz" else nullcontext(file)
+        with packed as target:
+            target.write(header.tobytes() + bytes(EXTENSION_BYTES))
+            target.write(values.data)
 
 
 def _content(path: Path) -> bytes:

@@ -6,7 +6,9 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,9 @@ UNFINISHED = ".qsm-unfinished"
 
 OWNER = "owner"
 """File in it that says which process on which machine it belongs to."""
+
+ALL_MAY_READ = 0o666
+"""Rights of a new file before the process's mask; temporary files begin with fewer."""
 
 
 class OutputFolder:
@@ -128,6 +133,20 @@ class OutputFolder:
                 path.rmdir()
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name to write to; the file appears under its own name when the block ends well, and never in part."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, ALL_MAY_READ & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
 def in_words(error: OSError, place: Path | str = "") -> str:
     """Return a sentence for an error of the file system."""
     where = str(error.filename or place)
@@ -136,6 +155,13 @@ def in_words(error: OSError, place: Path | str = "") -> str:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where} may not be written or read: {error.strerror}. Choose another folder, or change its rights."
     return f"{where}: {error.strerror}." if where else f"{error}."
+
+
+def _umask() -> int:
+    """Return the rights that this process does not give to new files."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _abandoned(staging: Path) -> bool:

@@ -1,0 +1,1 @@
+"""The subcommands of `qsm`: each module adds one to the parser and does its work."""

@@ -1,0 +1,70 @@
+"""`qsm roi`: numbers of a susceptibility map per region, as a CSV table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..io.nifti import read_labels, read_volume, refuse_other_geometry
+from ..io.outputs import whole_file
+from ..roi import Reference, read_names, reference_statistics, region_statistics, relative_to, write_table
+from .arguments import add_command
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(commands, "roi", _work, "Measure a map in the regions of a label image.")
+    parser.add_argument("--chi", type=Path, required=True, metavar="FILE", help="susceptibility map, ppm")
+    parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="label image, 0 for background")
+    parser.add_argument("--names", type=Path, metavar="FILE", help="names of the labels: CSV (label, name) or JSON")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="where the map is valid (default: where it is not 0)")
+    parser.add_argument(
+        "--reference",
+        default="none",
+        metavar="WHICH",
+        help="what becomes zero: none (default), mean (of the mask), or a label's number or name",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="table to write, .csv")
+    parser.add_argument("--force", action="store_true", help="overwrite the table")
+
+
+def _work(args: argparse.Namespace) -> None:
+    if args.out.exists() and not args.force:
+        raise InputError(f"{args.out} exists already: choose another name, or overwrite it with --force.")
+    names = {} if args.names is None else read_names(args.names)
+    chi, geometry = read_volume(args.chi)
+    labels, other = read_labels(args.labels)
+    refuse_other_geometry(str(args.chi), geometry, str(args.labels), other)
+    mask = np.isfinite(chi) & (chi != 0)
+    if args.mask is not None:
+        given, other = read_volume(args.mask)
+        refuse_other_geometry(str(args.chi), geometry, str(args.mask), other)
+        mask = np.nan_to_num(given) > 0
+    reference = _reference(args.reference, chi, labels, mask, names)
+    if reference is not None:
+        chi = relative_to(chi, mask, reference.mean)
+    rows = region_statistics(chi, labels, geometry.grid(), names=names, mask=mask)
+    with whole_file(args.out) as part:
+        write_table(part, rows, reference=reference)
+    print(f"{args.out}: {len(rows)} rows")
+
+
+def _reference(
+    which: str, chi: np.ndarray, labels: np.ndarray, mask: np.ndarray, names: dict[int, str]
+) -> Reference | None:
+    """Return the statistics of what becomes zero; None for nothing."""
+    if which == "none":
+        return None
+    if which == "mean":
+        return reference_statistics(chi, mask, "mean of the mask")
+    numbers = {name: label for label, name in names.items()} | {str(n): int(n) for n in np.unique(labels) if n}
+    if which not in numbers:
+        raise InputError(
+            f"--reference {which}: none, mean, or a label is needed: {', '.join(numbers) or 'none there'}."
+        )
+    label = numbers[which]
+    return reference_statistics(chi, mask & (labels == label), names.get(label, f"label {label}"))

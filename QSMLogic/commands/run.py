@@ -1,0 +1,145 @@
+"""`qsm run`: the whole pipeline, from phase to susceptibility."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import pipeline
+from ..documents import listed
+from ..errors import InputError
+from ..io.load import Loaded, Sources, load
+from ..io.outputs import OutputFolder
+from ..methods import METHODS, STAGES
+from ..report.methods_text import methods_text, references_cited
+from ..report.provenance import provenance
+from ..roi import RegionStatistics, region_statistics, write_table
+from ..settings import OPTIONS, Settings, preset_names
+from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
+from .terminal import Reporter
+from .writing import FILES, OPTIONAL, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
+
+TEXTS = ("methods.txt", "references.bib", "settings.toml")
+FIGURE = "figure.png"
+TABLE = "regions.csv"
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(commands, "run", _run, "Run the whole pipeline: from phase to susceptibility.")
+    add_echoes(parser)
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="instead of a masking method")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="regions to refer to and to measure")
+    add_facts(parser)
+    add_output(parser, keep=[FILES[name] for name in OPTIONAL])
+    parser.add_argument("--figure", action="store_true", help=f"write {FIGURE} too (needs matplotlib)")
+    group = parser.add_argument_group("settings (later ones override earlier ones)")
+    base = group.add_mutually_exclusive_group()
+    base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
+    base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
+    for stage in STAGES:
+        several = "+" if stage == "masking" else 1
+        group.add_argument(f"--{stage}", nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
+    )
+    add_parameters(parser, OPTIONS, "options of the pipeline")
+
+
+def _run(args: argparse.Namespace) -> None:
+    settings = chosen_settings(args)
+    named = sources(args)
+    if not named.phase and not named.real:
+        raise InputError("No phase is given: name the phase images with --phase (or --real and --imaginary).")
+    written = kept(FILES, args.keep)
+    names = [*map(file_of, written), *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
+    with OutputFolder(args.out, names, force=args.force) as out:
+        loaded = load(named)
+        result = compute(loaded, settings)
+        write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry)
+        write_reports(out, args.command, named, loaded, result)
+        if args.labels is not None:
+            write_regions(out, loaded, result)
+        if args.figure:
+            draw(out.path(FIGURE), loaded, result)
+    print(f"{args.out}: {', '.join(file_of(name) for name in RESULTS if name in result.maps)} and more")
+
+
+def chosen_settings(args: argparse.Namespace) -> Settings:
+    """Return the settings a user chose: a preset or a document, then methods, then single values."""
+    settings = Settings.preset(args.preset) if args.settings is None else Settings.read(args.settings)
+    given = vars(args)
+    changes = {f"{stage}.method": " ".join(given[stage]) for stage in STAGES if given[stage] is not None}
+    for option in OPTIONS:
+        if PARAMETER + option.name in given:
+            changes[f"pipeline.{option.name}"] = str(given[PARAMETER + option.name])
+    for text in args.set:
+        place, equals, value = text.partition("=")
+        if not equals or "." not in place:
+            raise InputError(f"--set {text}: STAGE.PARAMETER=VALUE is needed, such as background.max_radius=12.")
+        changes[place.strip()] = value.strip()
+    return settings.changed(changes)
+
+
+def compute(loaded: Loaded, settings: Settings) -> Any:
+    """Run the pipeline with a progress bar; warnings go to standard error."""
+    with Reporter() as progress:
+        result = pipeline.run(
+            loaded.scan,  # type: ignore[arg-type]
+            settings,
+            given_mask=loaded.data.get("given_mask"),
+            labels=loaded.data.get("labels"),
+            progress=progress,
+        )
+    warn([*loaded.warnings, *result.warnings])
+    return result
+
+
+def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded: Loaded, result: Any) -> None:
+    """Write methods text, references, settings and provenance."""
+    masked = "given_mask" in loaded.data
+    out.path("methods.txt").write_text(methods_text(result.settings, given_mask=masked), "utf-8")
+    out.path("references.bib").write_text(references_cited(result.settings, given_mask=masked), "utf-8")
+    result.settings.write(out.path("settings.toml"))
+    record = provenance(
+        command,
+        named.files(),
+        seconds=result.total_seconds,
+        stage_seconds=result.seconds,
+        settings=result.settings.to_dict(),
+        scan=loaded.facts,
+        reference=result.reference,
+        warnings=[*loaded.warnings, *result.warnings],
+    )
+    write_json(out, PROVENANCE, record)
+
+
+def write_regions(
+    out: OutputFolder, loaded: Loaded, result: Any, names: Mapping[int, str] | None = None
+) -> list[RegionStatistics]:
+    """Write the table of chi in every region of the labels, and return its rows."""
+    assert loaded.scan is not None
+    chi, mask = result.maps["chi"], result.maps["eroded_mask"]
+    rows = region_statistics(chi, loaded.data["labels"], loaded.scan.grid, names=names, mask=mask)
+    write_table(out.path(TABLE), rows, reference=result.reference)
+    return rows
+
+
+def draw(path: Path, loaded: Loaded, result: Any) -> None:
+    """Draw the maps a person looks at first."""
+    from ..report.figures import mosaic  # noqa: PLC0415 (matplotlib is an extra, and slow to load)
+
+    assert loaded.scan is not None
+    maps = {"phase": loaded.scan.phase[..., 0]} | {n: result.maps[n] for n in ("total_field", "local_field", "chi")}
+    if loaded.scan.magnitude is not None:
+        maps = {"magnitude": loaded.scan.magnitude[..., 0]} | maps
+    mosaic(maps, path, loaded.scan.grid, direction=loaded.geometry.direction, mask=result.maps["mask"])  # type: ignore[arg-type]
+
+
+def warn(warnings: list[str]) -> None:
+    """Show warnings, one line each."""
+    for warning in warnings:
+        print(f"Warning: {warning}", file=sys.stderr)

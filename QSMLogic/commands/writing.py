@@ -1,0 +1,61 @@
+"""What a command leaves in its output folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..io.nifti import Geometry, write_image
+from ..io.outputs import OutputFolder
+
+FILES: Mapping[str, str] = {
+    "mask": "mask",
+    "eroded_mask": "erodedmask",
+    "phase": "phase",
+    "unwrapped": "unwrapped",
+    "total_field": "totalfield",
+    "field_noise": "fieldnoise",
+    "residual": "residual",
+    "local_field": "localfield",
+    "weights": "weights",
+    "chi": "chimap",
+}
+"""The file of each map, without its ending."""
+
+RESULTS = ("mask", "unwrapped", "total_field", "local_field", "chi")
+"""Maps that are always written where they were made; the others are kept on request."""
+
+OPTIONAL = tuple(name for name in FILES if name not in RESULTS)
+
+PROVENANCE = "provenance.json"
+
+
+def file_of(name: str) -> str:
+    """Return the file name of a map."""
+    return f"{FILES[name]}.nii.gz"
+
+
+def kept(made: Iterable[str], keep: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the maps made are written: the results and what the user asked for, by file names or "all"."""
+    asked = set(keep)
+    wanted = {name for name in FILES if name in RESULTS or "all" in asked or FILES[name] in asked}
+    return tuple(name for name in made if name in wanted)
+
+
+def write_maps(out: OutputFolder, maps: Mapping[str, np.ndarray], names: Iterable[str], geometry: Geometry) -> None:
+    """Write these maps, in the geometry of the input."""
+    for name in names:
+        write_image(out.path(file_of(name)), maps[name], geometry)
+
+
+def write_json(out: OutputFolder, name: str, content: Mapping[str, Any]) -> None:
+    """Write a JSON file."""
+    out.path(name).write_text(json.dumps(content, indent=2, default=_plain) + "\n", "utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers as Python's."""
+    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,0 +1,59 @@
+"""Where a result comes from: versions, command, settings, input files and the time it took."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+
+LIBRARIES = ("numpy", "scipy", "SimpleITK")
+
+
+def provenance(
+    command: Sequence[str],
+    files: Iterable[Path],
+    *,
+    seconds: float,
+    stage_seconds: Mapping[str, float],
+    settings: Mapping[str, Any],
+    **more: Any,
+) -> dict[str, Any]:
+    """Return the record of a run, ready for JSON.
+
+    seconds: of the computation, without reading and writing files; more: facts of the scan, warnings, reference.
+    """
+    return {
+        "versions": versions(),
+        "system": platform.platform(),
+        "command": shlex.join(command),
+        "settings": dict(settings),
+        "inputs": [fingerprint(path) for path in files],
+        **more,
+        "seconds": round(seconds, 4),
+        "stage_seconds": {stage: round(value, 4) for stage, value in stage_seconds.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of Python and of the libraries it computes with."""
+    return {"slicerqsm": __version__, "python": platform.python_version()} | {n: _version(n) for n in LIBRARIES}
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return a file's name, size and SHA-256 digest."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file": str(path), "bytes": path.stat().st_size, "sha256": digest}
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "unknown"
