@@ -13,11 +13,18 @@ from .grid import Grid
 from .operators import Window
 from .parallel import each
 from .phase_quality import TURN
-from .progress import Progress, no_progress
+from .progress import Progress, no_progress, part
 
 SAFE_QUALITIES = (0.5, 0.8, 1.0)
 """Edges better than the first join their voxels before the tree is grown, which makes it small. Where that contradicts
 an edge just as good, the next is tried; nothing is better than 1, which leaves every voxel to the tree."""
+
+
+Edges = tuple[np.ndarray, int]
+"""Flat indices of the voxels at one end, and how much further the other end is."""
+
+LEVELS = 2**16 - 1
+"""Qualities are sorted in so many levels: fine enough, and integers of 16 bits sort quickly."""
 
 
 class Crop:
@@ -57,16 +64,16 @@ def turns_along_tree(
     edges = each(lambda axis: _edges(mask, axis), [0, 1, 2])
     steps = each(lambda edge: _steps(phase, *edge), edges)
     good = [quality[axis].ravel()[edges[axis][0]] for axis in range(3)]
-    for safe in SAFE_QUALITIES:
-        progress(0.2, "growing the tree")
-        turns, part = _grown(mask, edges, steps, good, safe)
+    for attempt, safe in enumerate(SAFE_QUALITIES):
+        start, stop = (0.1 + 0.8 * (attempt + i) / len(SAFE_QUALITIES) for i in (0, 1))
+        turns, member = _grown(mask, edges, [*zip(steps, good, strict=True)], safe, part(progress, start, stop))
         if not _contradicts(turns, edges, steps, [g > safe for g in good]):
             break
     progress(0.9, "placing the parts")
-    return _centred(phase, turns.reshape(mask.shape), part.reshape(mask.shape), mask)
+    return _centred(phase, turns.reshape(mask.shape), member.reshape(mask.shape), mask)
 
 
-def _edges(mask: np.ndarray, axis: int) -> tuple[np.ndarray, int]:
+def _edges(mask: np.ndarray, axis: int) -> Edges:
     """Flat indices of the voxels that have a next one along the axis, both in the mask; and the way to the next."""
     near, far = [slice(None)] * 3, [slice(None)] * 3
     near[axis], far[axis] = slice(None, -1), slice(1, None)
@@ -82,26 +89,25 @@ def _steps(phase: np.ndarray, edge: np.ndarray, stride: int) -> np.ndarray:
 
 
 def _grown(
-    mask: np.ndarray,
-    edges: list[tuple[np.ndarray, int]],
-    steps: list[np.ndarray],
-    good: list[np.ndarray],
-    safe: float,
+    mask: np.ndarray, edges: list[Edges], found: list[tuple[np.ndarray, np.ndarray]], safe: float, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return turns and part of every voxel, flat, once edges better than safe without a turn have joined theirs."""
-    node, nodes = _joined(mask, edges, [(g > safe) & (s == 0) for g, s in zip(good, steps, strict=True)])
+    progress(0, "joining voxels")
+    node, nodes = _joined(mask, edges, [(quality > safe) & (step == 0) for step, quality in found])
     links = []
-    for (edge, stride), step, quality in zip(edges, steps, good, strict=True):
+    for (edge, stride), (step, quality) in zip(edges, found, strict=True):
         near, far = node[edge], node[edge + stride]
         cross = near != far
         links.append((near[cross], far[cross], step[cross], quality[cross]))
-    near, far, step, quality = (np.concatenate(part) for part in zip(*links, strict=True))
+    near, far, step, quality = (np.concatenate(end) for end in zip(*links, strict=True))
+    progress(0.3, "growing the tree")
     near, far, step = _tree(near, far, step, quality, nodes)
-    part = connected_components(_graph(near, far, np.ones(near.size), nodes), directed=False)[1]
-    return _summed(near, far, step, part)[node], part[node]
+    progress(0.7, "following the tree")
+    member = connected_components(_graph(near, far, np.ones(near.size), nodes), directed=False)[1]
+    return _summed(near, far, step, member)[node], member[node]
 
 
-def _joined(mask: np.ndarray, edges: list[tuple[np.ndarray, int]], safe: list[np.ndarray]) -> tuple[np.ndarray, int]:
+def _joined(mask: np.ndarray, edges: list[Edges], safe: list[np.ndarray]) -> tuple[np.ndarray, int]:
     """Return the number of the group of voxels, joined by safe edges, of every voxel (flat), and how many there are.
 
     Runs along the last axis are found first, since there are far fewer of them than of voxels.
@@ -125,7 +131,7 @@ def _joined(mask: np.ndarray, edges: list[tuple[np.ndarray, int]], safe: list[np
 
 def _tree(near: np.ndarray, far: np.ndarray, step: np.ndarray, quality: np.ndarray, nodes: int) -> tuple:
     """Return ends and steps of the links that make the spanning forest of best quality."""
-    best_first = np.argsort(-quality, kind="stable")
+    best_first = np.argsort(((1 - quality) * LEVELS).astype(np.uint16), kind="stable")
     rank = np.empty(near.size)
     rank[best_first] = np.arange(1, near.size + 1)
     kept = minimum_spanning_tree(_graph(near, far, rank, nodes)).data.astype(np.int64) - 1
@@ -141,10 +147,10 @@ def _graph(near: np.ndarray, far: np.ndarray, value: np.ndarray, nodes: int) -> 
     return csr_array((value[order], far[order].astype(np.int32), start), shape=(nodes, nodes))
 
 
-def _summed(near: np.ndarray, far: np.ndarray, step: np.ndarray, part: np.ndarray) -> np.ndarray:
+def _summed(near: np.ndarray, far: np.ndarray, step: np.ndarray, member: np.ndarray) -> np.ndarray:
     """Sum of the steps from the first node of its part to every node, along the forest."""
-    nodes = part.size
-    first = np.unique(part, return_index=True)[1]
+    nodes = member.size
+    first = np.unique(member, return_index=True)[1]
     near, far = np.append(near, np.full(first.size, nodes)), np.append(far, first)
     step = np.append(step, np.zeros(first.size, np.int8)).astype(np.float32)
     graph = _graph(near, far, np.ones(near.size), nodes + 1)
@@ -159,9 +165,7 @@ def _summed(near: np.ndarray, far: np.ndarray, step: np.ndarray, part: np.ndarra
     return total[:nodes]
 
 
-def _contradicts(
-    turns: np.ndarray, edges: list[tuple[np.ndarray, int]], steps: list[np.ndarray], safe: list[np.ndarray]
-) -> bool:
+def _contradicts(turns: np.ndarray, edges: list[Edges], steps: list[np.ndarray], safe: list[np.ndarray]) -> bool:
     """Whether the turns disagree with the step of a safe edge."""
 
     def along(axis: int) -> bool:
@@ -171,9 +175,11 @@ def _contradicts(
     return any(each(along, [0, 1, 2]))
 
 
-def _centred(phase: np.ndarray, turns: np.ndarray, part: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _centred(
+    phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Shift every part by whole turns so that its median is within half a turn of 0."""
-    member = part[mask].astype(np.int64)
+    member = parts[mask].astype(np.int64)
     whole = np.rint(phase[mask] / TURN + turns[mask]).astype(
         np.int64
     )  # the median of these is the median's whole turns
@@ -182,4 +188,4 @@ def _centred(phase: np.ndarray, turns: np.ndarray, part: np.ndarray, mask: np.nd
     in_order = np.sort(member * span + whole - low)
     middle = in_order[np.cumsum(sizes) - sizes + (sizes - 1) // 2]
     median = middle - np.arange(sizes.size) * span + low
-    return turns - median.astype(np.float32)[part], part
+    return turns - median.astype(np.float32)[parts], parts

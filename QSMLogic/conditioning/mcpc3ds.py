@@ -35,8 +35,8 @@ def mcpc3ds(
     mask: np.ndarray,
     grid: Grid,
     *,
+    echo_times: tuple[float, ...],
     magnitude: np.ndarray | None = None,
-    echo_times: tuple[float, ...] | None = None,
     readout: Annotated[
         Literal["monopolar", "bipolar"], Param("Readout", help="bipolar where its sign alternates from echo to echo")
     ] = "monopolar",

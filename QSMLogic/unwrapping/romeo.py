@@ -38,8 +38,8 @@ def romeo(
     mask: np.ndarray,
     grid: Grid,
     *,
+    echo_times: tuple[float, ...],
     magnitude: np.ndarray | None = None,
-    echo_times: tuple[float, ...] | None = None,
     template: Annotated[
         int, Param("Template echo", "", 1, None, "unwrapped in space; the last echo where there are fewer")
     ] = 1,
@@ -59,7 +59,7 @@ def romeo(
     mask is placed by all its voxels, not by one seed.
     """
     echoes = phase.shape[3]
-    times = np.asarray(echo_times if echo_times is not None else range(1, echoes + 1), np.float32)
+    times = np.asarray(echo_times, np.float32)
     first = min(template, echoes) - 1
     crop = Crop(mask, grid)
     out = crop.cut(phase)
