@@ -28,10 +28,8 @@ def test_a_perfect_map(measure, truth, mask):
     assert measure(truth, truth, mask) == pytest.approx(PERFECT[measure], abs=1e-6)
 
 
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", [m for m in MEASURES if m is not xsim])  # whose window reaches out of the mask
 def test_what_lies_outside_the_mask_does_not_count(measure, truth, mask):
-    if measure is xsim:
-        pytest.skip("a window at the mask's edge reaches out of it, as published")
     estimate = 0.9 * truth
     wild = np.where(mask, estimate, 99).astype(np.float32)
     assert measure(wild, truth, mask) == pytest.approx(measure(estimate, truth, mask), abs=1e-6)

@@ -21,6 +21,7 @@ FORMATS = (".png", ".pdf", ".svg")
 PLANES = (("axial", 2, "R", "L"), ("coronal", 1, "R", "L"), ("sagittal", 0, "A", "P"))
 """Name, the axis that is cut, and what is on the left and on the right: patients are seen from their feet and front."""
 MASK_COLOUR = "#e8a33d"
+LETTERS: dict[str, Any] = {"color": "white", "size": 7, "bbox": {"facecolor": "black", "linewidth": 0, "pad": 1}}
 
 
 def mosaic(
@@ -79,26 +80,24 @@ def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple
         raise InputError('Figures need matplotlib: pip install "slicerqsm[figures]".') from error
     shape = next(iter(maps.values())).shape
     cut = [n // 2 for n in shape] if mask is None or not mask.any() else _middle(mask)
-    wide = [[n * s for n, s in zip(shape, sizes, strict=True)][axis] for axis in (0, 0, 1)]
-    high = [[n * s for n, s in zip(shape, sizes, strict=True)][axis] for axis in (1, 2, 2)]
-    tall = [h / w for h, w in zip(high, wide, strict=True)]
+    x, y, z = (n * s for n, s in zip(shape, sizes, strict=True))
+    extents = [(0, w, 0, h) for w, h in ((x, y), (x, z), (y, z))]
+    tall = [h / w for _, w, _, h in extents]
     figure = Figure((PANEL * len(maps), PANEL * sum(tall) + 1), dpi=RESOLUTION, layout="constrained", facecolor="black")
     panels = figure.subplots(3, len(maps), squeeze=False, height_ratios=tall)
     for column, (name, image) in enumerate(maps.items()):
         view = window(name)
-        low, high_value = view.limits(image)
-        for row, (plane, axis, left, right) in enumerate(PLANES):
-            axes = panels[row, column]
-            extent = (0, wide[row], 0, high[row])
-            shown = axes.imshow(_slice(image, axis, cut), cmap="gray", vmin=low, vmax=high_value, extent=extent)
+        low, high = view.limits(image)
+        for axes, extent, (plane, axis, left, right) in zip(panels[:, column], extents, PLANES, strict=True):
+            shown = axes.imshow(_slice(image, axis, cut), cmap="gray", vmin=low, vmax=high, extent=extent)
             if mask is not None and _slice(mask, axis, cut).any():
                 drawn = _slice(mask, axis, cut).astype(float)
                 axes.contour(drawn, (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper")
             axes.set_axis_off()
             for place, letter in ((0.03, left), (0.97, right)):
-                axes.text(place, 0.5, letter, color="white", size=7, ha="center", transform=axes.transAxes)
+                axes.text(place, 0.5, letter, ha="center", transform=axes.transAxes, **LETTERS)
             if column == 0:
-                axes.text(0.03, 0.97, plane, color="white", size=7, va="top", transform=axes.transAxes)
+                axes.text(0.03, 0.97, plane, va="top", transform=axes.transAxes, **LETTERS)
         panels[0, column].set_title(view.title, color="white", size=10)
         bar = figure.colorbar(shown, ax=panels[2, column], orientation="horizontal", fraction=0.06, pad=0.02)
         bar.set_label(view.unit or "arbitrary units", color="white", size=8)
