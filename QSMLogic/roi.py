@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def region_statistics(
     order = np.argsort(found, kind="stable")
     present, starts = np.unique(found[order], return_index=True)
     parts = dict(zip(present.tolist(), np.split(values[order], starts[1:]), strict=True)) if present.size else {}
-    wanted = sorted({*parts, *(label for label in names if label != 0)})
+    wanted = sorted({*parts, *names} - {WHOLE})
     nothing = np.empty(0)
     return rows + [_row(n, names.get(n, f"label {n}"), parts.get(n, nothing), grid) for n in wanted]
 
@@ -173,7 +173,7 @@ def _cell(value: str | float | None) -> str:
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """Read names by label from JSON ({"1": "caudate"}) or a table (CSV, TSV) of a label and a name per line.
+    """Read names by label from JSON ({"1": "caudate"}, or "labels": a list) or a table (CSV, TSV) of label and name.
 
     A table's columns are found by their titles (label, index, id or value; name, or structure), else the first is the
     label and the second the name. Raises: InputError where the file holds no such pair.
@@ -181,8 +181,8 @@ def read_names(path: Path) -> dict[int, str]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        pairs = json.loads(text).items() if path.suffix.lower() == ".json" else _pairs(text)
-        names = {int(label): str(name) for label, name in pairs}
+        pairs = _json_pairs(text) if path.suffix.lower() == ".json" else _pairs(text)
+        names = {int(label): str(name) for label, name in pairs if int(label) != WHOLE}
     except (OSError, UnicodeDecodeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
             f"The names of the regions could not be read from {path}: {error}. "
@@ -191,6 +191,12 @@ def read_names(path: Path) -> dict[int, str]:
     if not names:
         raise InputError(f"{path} holds no names: give a JSON object or a table with a label and a name per line.")
     return names
+
+
+def _json_pairs(text: str) -> Iterable[tuple[str | int, str]]:
+    held = json.loads(text)
+    held = held.get("labels", held)
+    return enumerate(held) if isinstance(held, list) else held.items()
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

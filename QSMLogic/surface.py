@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,9 @@ import scipy.sparse
 SAMPLES_PER_VOXEL = 2.0
 """Points per voxel side on a triangle. Two face neighbours on either side of the surface are told apart as soon as the
 points lie closer than 0.7 voxel, so no hole is left in the voxelised surface."""
+
+MOST_POINTS = 1 << 19
+"""Points worked on at once: some tens of MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,27 +102,35 @@ def voxelise(mesh: Mesh, shape: tuple[int, ...]) -> np.ndarray:
 
     A mesh that leaves the volume is cut off at its border. Where it crosses itself the union is taken.
     """
-    points, normals = _surface_points(mesh)
-    points = np.clip(points, -1, shape)
     padded = tuple(n + 2 for n in shape)
-    nearest = np.rint(points).astype(np.intp)
-    depth = np.einsum("ij,ij->i", nearest - points, normals)
-    voxels = np.ravel_multi_index(tuple((nearest + 1).T), padded)
-    touched = np.bincount(voxels, minlength=np.prod(padded)).reshape(padded) > 0
-    height = np.bincount(voxels, depth, minlength=touched.size).reshape(padded)
+    touched, height = np.zeros(padded, bool), np.zeros(padded, np.float32)
+    for points, normals in _surface_points(mesh):
+        held = np.clip(points, -1, shape)
+        nearest = np.rint(held).astype(np.intp)
+        voxels = tuple((nearest + 1).T)
+        touched[voxels] = True
+        np.add.at(height, voxels, np.einsum("ij,ij->i", nearest - held, normals).astype(np.float32))
     filled = scipy.ndimage.binary_fill_holes(touched)
     filled &= ~touched | (height <= 0)
     return filled[1:-1, 1:-1, 1:-1]
 
 
-def _surface_points(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
-    """Points on the faces, closer together than 1 / SAMPLES_PER_VOXEL, and the unit normals there."""
+def _surface_points(mesh: Mesh) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Points on the faces, closer together than 1 / SAMPLES_PER_VOXEL, and the unit normals there, a batch at a time.
+
+    Faces of like size go together, so that a few large ones do not make the many small ones costly.
+    """
     a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
-    longest = max(np.linalg.norm(side, axis=1).max() for side in (b - a, c - b, a - c))
-    steps = max(1, int(np.ceil(longest * SAMPLES_PER_VOXEL)))
-    u, v = (index.ravel() / steps for index in np.mgrid[: steps + 1, : steps + 1])
-    u, v = u[u + v < 1 + 1 / (2 * steps)], v[u + v < 1 + 1 / (2 * steps)]
-    points = a[:, None] + u[:, None] * (b - a)[:, None] + v[:, None] * (c - a)[:, None]
+    longest = np.max([np.linalg.norm(side, axis=1) for side in (b - a, c - b, a - c)], axis=0)
+    steps = 2 ** np.ceil(np.log2(np.maximum(longest * SAMPLES_PER_VOXEL, 1))).astype(int)
     lengths = np.maximum(np.linalg.norm(mesh.face_normals, axis=1, keepdims=True), np.finfo(float).tiny)
-    normals = np.repeat(mesh.face_normals / lengths, points.shape[1], axis=0)
-    return points.reshape(-1, 3), normals
+    normals = mesh.face_normals / lengths
+    for count in np.unique(steps):
+        u, v = (index.ravel() / count for index in np.mgrid[: count + 1, : count + 1])
+        inside = u + v < 1 + 1 / (2 * count)
+        u, v = u[inside, None], v[inside, None]
+        alike = np.flatnonzero(steps == count)
+        for batch in np.array_split(alike, 1 + len(alike) * len(u) // MOST_POINTS):
+            start, first, second = (corner[batch, None] for corner in (a, b - a, c - a))
+            points = (start + u * first + v * second).reshape(-1, 3)
+            yield points, np.repeat(normals[batch], len(u), axis=0)

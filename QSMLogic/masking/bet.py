@@ -93,8 +93,10 @@ def bet(
     """
     progress(0, "combining echoes")
     image = combined_magnitude(magnitude)
+    if image.max() == image.min():
+        raise InputError("BET: the magnitude is the same everywhere. Use a threshold or a mask of your own.")
     if _inside_brain(image):
-        return image > 0
+        return magnitude.max(axis=3) > 0
     small, size = coarser(image, grid.voxel_size, WORK_VOXEL)
     small = np.pad(small, PAD, mode="edge")
     progress(0.15, "removing shading")
@@ -126,11 +128,9 @@ def _inside_brain(image: np.ndarray) -> bool:
 
 def _flattened(image: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the image without shading, and the brightness below which there is no tissue."""
-    low, high = np.percentile(image[image > image.min()], [2, 98]) if np.ptp(image) > 0 else (0.0, 0.0)
+    low, high = np.percentile(image[image > image.min()], [2, 98])
     dark = float(low + DARK * (high - low))
     tissue = image > dark
-    if not tissue.any():
-        raise InputError("BET found no tissue in the magnitude: use a threshold or a mask of your own.")
     flat = image / shading(image, size, tissue)
     return np.where(tissue, flat, np.minimum(flat, dark)).astype(np.float32), dark
 
@@ -224,4 +224,4 @@ class _Evolution:
         darkest = np.clip(values.min(axis=1), self.floor, self.bright)
         brightest = np.clip(values[:, self.depths <= NEAR].max(axis=1), self.dark, self.bright)
         span = np.maximum(brightest - self.floor, np.finfo(np.float32).eps * self.bright)
-        return 2 * ((darkest - self.floor) / span - self.fraction)
+        return 2 * (np.clip((darkest - self.floor) / span, 0, 1) - self.fraction)
