@@ -63,7 +63,7 @@ def test_every_reference_is_complete(key):
     entry = references()[key]
     assert entry.authors
     assert all(entry.fields.get(name) for name in ("title", "year"))
-    assert re.fullmatch(r"[A-Z].*\.( doi:10\.\d+/\S+)?", entry.printed())
+    assert re.fullmatch(r"\w.*\.( doi:10\.\d+/\S+)?", entry.printed())
     assert not set("{}\\$") & set(entry.printed().split(" doi:")[0])
 
 
