@@ -26,8 +26,8 @@ WEAKEST = np.float32(1e-4)
 GAUSSIAN_MEDIAN = 0.6745
 """Median of the absolute value of a standard normal variable."""
 
-SLABS_BETWEEN_REPORTS = 32
-"""About two million voxels: a fraction of a second."""
+SLABS_BETWEEN_REPORTS = 16
+"""About a million voxels: a fraction of a second."""
 
 
 class Echoes(NamedTuple):

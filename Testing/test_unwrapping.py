@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 from scipy.ndimage import binary_erosion, label, laplace
+from SimpleITK import GetArrayFromImage, ReadImage
 
 from QSMLogic import spanning_tree
 from QSMLogic.conditioning.mcpc3ds import mcpc3ds
@@ -188,19 +188,15 @@ def test_laplacian_errs_by_a_harmonic_field_only():
     assert not result[~mask].any()
 
 
-def read(name):
-    return sitk.ReadImage(str(name))
-
-
 @pytest.mark.skipif(not DATA.exists(), reason=f"real data are not at {DATA}")
 def test_whole_head_has_no_wrap_left_inside():
     folder = DATA / "sub-head" / "anat"
     images = {
-        part: [read(folder / f"sub-head_echo-{e}_part-{part}_MEGRE.nii.gz") for e in (1, 2)]
+        part: [ReadImage(folder / f"sub-head_echo-{e}_part-{part}_MEGRE.nii.gz") for e in (1, 2)]
         for part in ("phase", "mag")
     }
     phase, magnitude = (
-        np.stack([sitk.GetArrayFromImage(i).T for i in images[p]], -1).astype(np.float32) for p in ("phase", "mag")
+        np.stack([GetArrayFromImage(i).T for i in images[p]], -1).astype(np.float32) for p in ("phase", "mag")
     )
     first = images["phase"][0]
     grid = Grid.from_direction(first.GetSize(), first.GetSpacing(), np.reshape(first.GetDirection(), (3, 3)))

@@ -17,6 +17,9 @@ from ..spanning_tree import Crop, turns_along_tree
 MARGIN = 3
 """Standard deviations of the Gaussian around the mask: beyond, it is below a hundredth."""
 
+EVERY = 2
+"""A mean slope needs no more than every second line of voxels."""
+
 NOTHING = 1e-12
 """What is below in the kernel cannot be seen in float32, but denormal numbers would make the transform slow."""
 
@@ -55,7 +58,8 @@ def mcpc3ds(
 
     Notes: The two echoes are the first two; in a bipolar readout the first and the third, which were read in the same
     direction. What the even echoes then have more than the line between those two is smoothed and subtracted from them.
-    What smoothing leaves is smoothed again and added (Tukey's twicing), which keeps the offset's slope at the edge.
+    A plane is taken out before smoothing, and what smoothing leaves is smoothed again and added (Tukey's twicing); both
+    keep the offset's slope at the mask's edge.
     With only two bipolar echoes it cannot be told from the field, and stays: nearly linear in space, so harmonic, it is
     left to background removal.
     """
@@ -103,9 +107,22 @@ class _Smoother:
         self.weight /= self.weight.max() or 1
 
     def __call__(self, angle: np.ndarray) -> np.ndarray:
-        """Smooth twice, the second time what the first left: a slope at the mask's edge is then not flattened."""
-        once = self._once(angle)
+        """Take out a plane, then smooth twice, the second time what the first left: both keep slopes at the edge."""
+        plane = self._plane(angle)
+        once = plane + self._once(angle - plane)
         return once + self._once(angle - once)
+
+    def _plane(self, angle: np.ndarray) -> np.ndarray:
+        """Return the plane with the mean slope along each axis, taken from wrapped differences."""
+        plane = np.zeros((1, 1, 1), np.float32)
+        for axis, length in enumerate(angle.shape):
+            lines = tuple(slice(None) if a == axis else slice(None, None, EVERY) for a in range(3))
+            one, weight = np.moveaxis(angle[lines], axis, 0), np.moveaxis(self.weight[lines], axis, 0)
+            step, both = one[1:] - one[:-1], weight[1:] * weight[:-1]
+            slope = np.arctan2((both * np.sin(step)).sum(), (both * np.cos(step)).sum())
+            shape = [length if a == axis else 1 for a in range(3)]
+            plane = plane + slope * np.arange(length, dtype=np.float32).reshape(shape)
+        return plane
 
     def _once(self, angle: np.ndarray) -> np.ndarray:
         real, imaginary = (
