@@ -45,7 +45,7 @@ class Crop:
     def paste(self, part: np.ndarray) -> np.ndarray:
         """Return the whole (x, y, z, echo) that is part in the mask and zero elsewhere; each echo is contiguous."""
         out = np.zeros((part.shape[3], *self.shape), np.float32)
-        np.copyto(out[(slice(None), *self.box)], np.moveaxis(part, -1, 0), where=self.mask)
+        each(lambda echo: np.copyto(out[echo][self.box], part[..., echo], where=self.mask), [*range(len(out))])
         return np.moveaxis(out, 0, -1)
 
 
@@ -179,10 +179,10 @@ def _centred(
     phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shift every part by whole turns so that its median is within half a turn of 0."""
-    member = parts[mask].astype(np.int64)
-    whole = np.rint(phase[mask] / TURN + turns[mask]).astype(
-        np.int64
-    )  # the median of these is the median's whole turns
+    inside = np.flatnonzero(mask)
+    member = parts.ravel()[inside].astype(np.int64)
+    value = phase.ravel()[inside] / TURN + turns.ravel()[inside]
+    whole = np.rint(value).astype(np.int64)  # the median of whole turns is the median's whole turn
     low, span = whole.min(), np.ptp(whole) + 1
     sizes = np.bincount(member)
     in_order = np.sort(member * span + whole - low)
