@@ -58,11 +58,11 @@ def mcpc3ds(
 
     Notes: The two echoes are the first two; in a bipolar readout the first and the third, which were read in the same
     direction. What the even echoes then have more than the line between those two is smoothed and subtracted from them.
-    A plane is taken out before smoothing, and what smoothing leaves is smoothed again and added (Tukey's twicing); both
-    keep the offset's slope at the mask's edge.
-    With only two bipolar echoes it cannot be told from the field, and stays: nearly linear in space, so harmonic, it is
-    left to background removal.
+    With only two bipolar echoes, what the readout adds cannot be told from the field, and stays: nearly linear in
+    space, so harmonic, it is left to background removal. A plane is taken out before smoothing, and what smoothing
+    leaves is smoothed again and added (Tukey's twicing); both keep the offset's slope at the mask's edge.
     """
+    progress(0, "phase offset")
     crop = Crop(mask, grid)
     out = crop.cut(phase)
     if out.shape[3] == 1:
@@ -74,10 +74,10 @@ def mcpc3ds(
     rate = evolved / (times[second] - times[0])
     smooth = _Smoother(crop, grid, smoothing, weight)
     if second > 1:
-        progress(0.5, "readout phase")
-        _subtract(out, smooth(out[..., 1] - out[..., 0] - (times[1] - times[0]) * rate), range(1, times.size, 2))
-    progress(0.7, "phase offset")
-    _subtract(out, smooth(out[..., 0] - times[0] * rate), range(times.size))
+        extra = out[..., 1] - out[..., 0] - (times[1] - times[0]) * rate
+        _subtract(out, smooth(extra, part(progress, 0.5, 0.7, "readout phase")), range(1, times.size, 2))
+    offset = out[..., 0] - times[0] * rate
+    _subtract(out, smooth(offset, part(progress, 0.7, 0.9, "phase offset")), range(times.size))
     return crop.paste(out)
 
 
@@ -106,10 +106,12 @@ class _Smoother:
         self.weight = weight * crop.mask
         self.weight /= self.weight.max() or 1
 
-    def __call__(self, angle: np.ndarray) -> np.ndarray:
+    def __call__(self, angle: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
         """Take out a plane, then smooth twice, the second time what the first left: both keep slopes at the edge."""
+        progress(0, "")
         plane = self._plane(angle)
         once = plane + self._once(angle - plane)
+        progress(0.5, "")
         return once + self._once(angle - once)
 
     def _plane(self, angle: np.ndarray) -> np.ndarray:
