@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import pipeline
 from ..documents import listed
 from ..errors import InputError
@@ -88,7 +90,7 @@ def compute(loaded: Loaded, settings: Settings) -> Any:
     """Run the pipeline with a progress bar; warnings go to standard error."""
     with Reporter() as progress:
         result = pipeline.run(
-            loaded.scan,  # type: ignore[arg-type]
+            loaded.scan,
             settings,
             given_mask=loaded.data.get("given_mask"),
             labels=loaded.data.get("labels"),
@@ -136,7 +138,7 @@ def draw(path: Path, loaded: Loaded, result: Any) -> None:
     maps = {"phase": loaded.scan.phase[..., 0]} | {n: result.maps[n] for n in ("total_field", "local_field", "chi")}
     if loaded.scan.magnitude is not None:
         maps = {"magnitude": loaded.scan.magnitude[..., 0]} | maps
-    mosaic(maps, path, loaded.scan.grid, direction=loaded.geometry.direction, mask=result.maps["mask"])  # type: ignore[arg-type]
+    mosaic(maps, path, loaded.scan.grid, direction=np.array(loaded.geometry.direction), mask=result.maps["mask"])
 
 
 def warn(warnings: list[str]) -> None:
