@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from QSMLogic.io.nifti import Geometry, read_image, read_volume, write_image
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.metrics import nrmse
 from QSMLogic.phantom import head_phantom
-from QSMLogic.settings import Settings
+from QSMLogic.settings import Settings, Step
 
 SHAPE, VOXEL_SIZE = (44, 50, 40), (4.4, 4.4, 4.8)
 ANGLE = np.deg2rad(15)
@@ -112,8 +113,9 @@ def test_provenance_of_a_run(finished, inputs):
     record = json.loads((finished / "provenance.json").read_text())
     assert record["versions"]["slicerqsm"] == __version__
     assert record["command"].startswith("qsm run --params ")
-    assert Settings.from_dict(record["settings"]) == Settings.preset("default")
-    assert Settings.read(finished / "settings.toml") == Settings.preset("default")
+    ran = replace(Settings.preset("default"), masking=(Step("given", {}),))
+    assert Settings.from_dict(record["settings"]) == Settings.read(finished / "settings.toml") == ran
+    assert set(record["reference"]) == {"name", "mean", "sd", "voxels"}
     assert {Path(entry["file"]).name for entry in record["inputs"]} == {
         "phase.nii.gz", "magnitude.nii.gz", "mask.nii.gz", "labels.nii.gz", "params.json",
     }  # fmt: skip
@@ -191,6 +193,16 @@ def test_the_field_by_every_method(name, inputs, tmp_path, head):
         assert np.allclose(read_volume(tmp_path / "again" / "totalfield.nii.gz")[0], total, atol=1e-5)
     if name != "laplacian":
         assert np.corrcoef(total[head.mask], head.total_field[head.mask])[0, 1] > 0.95
+
+
+def test_unwrapping_is_congruent_with_the_phase_as_given(inputs, tmp_path, head):
+    words = ["unwrapping", "romeo", *given(inputs, "phase", "magnitude", "mask"), "--conditioning", "none"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    turns = (read_image(tmp_path / "out" / "unwrapped.nii.gz")[0] - head.scan.phase)[head.mask] / (2 * np.pi)
+    assert np.abs(turns - turns.round()).max() < 1e-4
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert list(record["stage_seconds"]) == ["conditioning", "unwrapping", "field"]
+    assert record["settings"]["conditioning"] == {"method": "none"}
 
 
 def test_the_other_stages_by_themselves(inputs, tmp_path, head):

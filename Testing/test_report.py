@@ -91,12 +91,11 @@ def test_methods_paragraph(name):
     assert [f"[{i + 1}] {entry.printed()}" for i, entry in enumerate(entries.values())] == listed.splitlines()
 
 
-def test_a_given_mask_and_changed_values_are_told():
-    settings = Settings.preset().changed({"pipeline.two_pass": "true"})
-    masking = METHODS["masking"][settings.masking[0].method]
-    text = methods_text(settings, given_mask=True, facts=["The reference was water."])
-    assert "A given mask was used." in text
-    assert masking.described(**settings.masking[0].parameters) not in text
+def test_options_and_facts_are_told():
+    settings = Settings.preset().changed({"pipeline.two_pass": "true", "masking.method": "threshold erode"})
+    text = methods_text(settings, facts=["The reference was water."])
+    for name in ("threshold", "erode"):
+        assert METHODS["masking"][name].described() in text
     assert "run twice" in text
     assert "The reference was water." in text
     assert ".." not in text.replace("...", "")

@@ -15,6 +15,7 @@ from ..io.nifti import Geometry, write_image
 from ..io.outputs import OutputFolder
 from ..metrics import nrmse, slope
 from ..phantom import Phantom, head_phantom
+from ..pipeline import Result
 from ..settings import Settings
 from .arguments import add_command, add_output
 from .run import FIGURE, TABLE, TEXTS, compute, draw, write_regions, write_reports
@@ -92,7 +93,7 @@ def _write_inputs(out: OutputFolder, phantom: Phantom, loaded: Loaded) -> None:
     out.path(NAMES).write_text(json.dumps(names, indent=2) + "\n", "utf-8")
 
 
-def _draw(path: Path, loaded: Loaded, result: Any) -> str:
+def _draw(path: Path, loaded: Loaded, result: Result) -> str:
     """Draw the figure; without matplotlib say so and go on."""
     try:
         draw(path, loaded, result)

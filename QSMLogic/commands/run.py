@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from ..errors import InputError
 from ..io.load import Loaded, Sources, load
 from ..io.outputs import OutputFolder
 from ..methods import METHODS, STAGES
+from ..pipeline import Result
 from ..report.methods_text import methods_text, references_cited
 from ..report.provenance import provenance
 from ..roi import RegionStatistics, region_statistics, write_table
-from ..settings import OPTIONS, Settings, preset_names
+from ..settings import OPTIONS, Settings, Step, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
 from .terminal import Reporter
 from .writing import FILES, OPTIONAL, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
@@ -86,11 +88,11 @@ def chosen_settings(args: argparse.Namespace) -> Settings:
     return settings.changed(changes)
 
 
-def compute(loaded: Loaded, settings: Settings) -> Any:
+def compute(loaded: Loaded, settings: Settings) -> Result:
     """Run the pipeline with a progress bar; warnings go to standard error."""
     with Reporter() as progress:
         result = pipeline.run(
-            loaded.scan,
+            loaded.scan,  # type: ignore[arg-type]
             settings,
             given_mask=loaded.data.get("given_mask"),
             labels=loaded.data.get("labels"),
@@ -100,18 +102,18 @@ def compute(loaded: Loaded, settings: Settings) -> Any:
     return result
 
 
-def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded: Loaded, result: Any) -> None:
+def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded: Loaded, result: Result) -> None:
     """Write methods text, references, settings and provenance."""
-    masked = "given_mask" in loaded.data
-    out.path("methods.txt").write_text(methods_text(result.settings, given_mask=masked), "utf-8")
-    out.path("references.bib").write_text(references_cited(result.settings, given_mask=masked), "utf-8")
-    result.settings.write(out.path("settings.toml"))
+    ran = _as_run(result.settings, loaded)
+    out.path("methods.txt").write_text(methods_text(ran), "utf-8")
+    out.path("references.bib").write_text(references_cited(ran), "utf-8")
+    ran.write(out.path("settings.toml"))
     record = provenance(
         command,
         named.files(),
         seconds=result.total_seconds,
         stage_seconds=result.seconds,
-        settings=result.settings.to_dict(),
+        settings=ran.to_dict(),
         scan=loaded.facts,
         reference=result.reference,
         warnings=[*loaded.warnings, *result.warnings],
@@ -119,8 +121,15 @@ def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded:
     write_json(out, PROVENANCE, record)
 
 
+def _as_run(settings: Settings, loaded: Loaded) -> Settings:
+    """Return the settings with what a given mask stood in for."""
+    if "given_mask" not in loaded.data or any(step.method == "given" for step in settings.masking):
+        return settings
+    return replace(settings, masking=(Step("given", {}),), description="")
+
+
 def write_regions(
-    out: OutputFolder, loaded: Loaded, result: Any, names: Mapping[int, str] | None = None
+    out: OutputFolder, loaded: Loaded, result: Result, names: Mapping[int, str] | None = None
 ) -> list[RegionStatistics]:
     """Write the table of chi in every region of the labels, and return its rows."""
     assert loaded.scan is not None
@@ -130,7 +139,7 @@ def write_regions(
     return rows
 
 
-def draw(path: Path, loaded: Loaded, result: Any) -> None:
+def draw(path: Path, loaded: Loaded, result: Result) -> None:
     """Draw the maps a person looks at first."""
     from ..report.figures import mosaic  # noqa: PLC0415 (matplotlib is an extra, and slow to load)
 

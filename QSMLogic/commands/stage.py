@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import pipeline
+from ..documents import listed
 from ..io.load import load
 from ..io.outputs import OutputFolder
 from ..methods import METHODS, STAGES, Method
 from ..progress import Progress, part
 from ..report.provenance import provenance
-from ..settings import Settings
+from ..settings import Settings, Step
 from .arguments import (
     RAW,
     add_command,
@@ -38,8 +38,8 @@ MAPS = ("unwrapped", "total_field", "field_noise", "residual", "local_field", "w
 FROM_PHASE = ("phase", "unwrapped")
 """A method that needs one of these can start from phase: the stages between are run for it."""
 
-UNWRAPPING_SHARE = 0.7
-"""Part of the progress bar for unwrapping where the field is estimated after it."""
+TO_FIELD = ("conditioning", "unwrapping", "field")
+"""Unwrapping is for the field, so both are made, by the default preset's methods before and after it."""
 
 
 def add(commands: Any) -> None:
@@ -71,64 +71,80 @@ def _add_method(methods: Any, method: Method) -> None:
     if "labels" in needed:
         group.add_argument("--labels", type=Path, metavar="FILE")
     add_facts(parser)
-    steps = _stages_run(method)
-    made = [name for stage in steps for name in STAGES[stage].outputs]
-    add_output(parser, keep=[FILES[name] for name in made if name not in RESULTS and name != made[0]])
+    if method.stage == "unwrapping":
+        names = listed(METHODS["conditioning"])
+        parser.add_argument("--conditioning", metavar="METHOD", help=f"what is done to the phase before: {names}")
+    add_output(parser, keep=[FILES[name] for name in _made(method) if name not in RESULTS and name != _product(method)])
     add_parameters(parser, method.parameters, f"parameters of {method.label}")
 
 
-def _stages_run(method: Method) -> tuple[str, ...]:
-    """After unwrapping the field is estimated too, by the default preset's method: it is what unwrapping is for."""
-    return ("unwrapping", "field") if method.stage == "unwrapping" else (method.stage,)
+def _product(method: Method) -> str:
+    """Name of what the method itself makes."""
+    return STAGES[method.stage].outputs[0]
+
+
+def _made(method: Method) -> list[str]:
+    """Names of the maps that a command makes."""
+    stages = TO_FIELD if method.stage == "unwrapping" else (method.stage,)
+    return [name for stage in stages for name in STAGES[stage].outputs if name in FILES]
+
+
+def _steps(args: argparse.Namespace) -> dict[str, Step]:
+    """Return the steps of a command by their stages."""
+    method: Method = args.method
+    own = Step(method.name, chosen(args, method))
+    if method.stage != "unwrapping":
+        return {method.stage: own}
+    changes = {} if args.conditioning is None else {"conditioning.method": args.conditioning}
+    settings = replace(Settings.preset().changed(changes), unwrapping=own)
+    return {stage: getattr(settings, stage) for stage in TO_FIELD}
 
 
 def _work(args: argparse.Namespace) -> None:
-    method: Method = args.method
-    steps = {method.stage: (method.name, chosen(args, method))}
-    if "field" in _stages_run(method):
-        field = Settings.preset("default").field
-        steps.setdefault("field", (field.method, field.parameters))
-    made = [name for stage in steps for name in STAGES[stage].outputs]
-    written = dict.fromkeys([made[0], *kept(made, getattr(args, "keep", ()))])
+    steps = _steps(args)
+    written = dict.fromkeys([_product(args.method), *kept(_made(args.method), getattr(args, "keep", ()))])
     named = sources(args, MAPS)
     with OutputFolder(args.out, [*map(file_of, written), PROVENANCE], force=args.force) as out:
         loaded = load(named)
-        data = dict(loaded.data)
-        if "given_mask" in data:
-            data["mask"] = data["given_mask"]
         with Reporter() as progress:
-            maps, seconds = _compute(steps, data, progress)
+            made, seconds = _compute(steps, _with_mask(loaded.data), progress)
         warn(loaded.warnings)
-        write_maps(out, maps, written, loaded.geometry)
+        write_maps(out, made, written, loaded.geometry)
         record = provenance(
             args.command,
             named.files(),
             seconds=sum(seconds.values()),
             stage_seconds=seconds,
-            settings={stage: {"method": name} | values for stage, (name, values) in steps.items()},
+            settings={stage: {"method": step.method} | step.parameters for stage, step in steps.items()},
             scan=loaded.facts,
+            reference=made.get("reference"),
             warnings=loaded.warnings,
         )
         write_json(out, PROVENANCE, record)
     print(f"{args.out}: {', '.join(map(file_of, written))}")
 
 
+def _with_mask(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data with the mask that the user gave, where the images hold values."""
+    if "given_mask" not in data:
+        return dict(data)
+    return {**data, "mask": data["given_mask"] & data.get("valid", True)}
+
+
 def _compute(
-    steps: dict[str, tuple[str, dict[str, Any]]], data: dict[str, Any], progress: Progress
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    steps: Mapping[str, Step], data: Mapping[str, Any], progress: Progress
+) -> tuple[dict[str, Any], dict[str, float]]:
     """Run the steps one after the other; return what they made and how long each took."""
-    maps: dict[str, np.ndarray] = {}
+    made: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    share = UNWRAPPING_SHARE if len(steps) > 1 else 1.0
-    spans = [(0.0, share), (share, 1.0)]
-    for (stage, (name, parameters)), span in zip(steps.items(), spans, strict=False):
+    for i, (stage, step) in enumerate(steps.items()):
         label = STAGES[stage].label
-        progress(span[0], label)
+        inner = _labelled(part(progress, i / len(steps), (i + 1) / len(steps)), label)
+        inner(0.0, "")
         start = time.perf_counter()
-        outputs = pipeline.run_stage(stage, name, parameters, data | maps, _labelled(part(progress, *span), label))
+        made |= pipeline.run_stage(stage, step.method, step.parameters, {**data, **made}, inner)
         seconds[stage] = time.perf_counter() - start
-        maps |= outputs
-    return maps, seconds
+    return made, seconds
 
 
 def _labelled(progress: Progress, label: str) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,5 +58,7 @@ def write_json(out: OutputFolder, name: str, content: Mapping[str, Any]) -> None
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's numbers as Python's."""
+    """Return records as tables, and numpy's numbers as Python's."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
     return value.item() if isinstance(value, np.generic) else str(value)

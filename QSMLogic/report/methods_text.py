@@ -15,18 +15,12 @@ TWO_PASS = (
 )
 
 
-def methods_text(settings: Settings, *, given_mask: bool = False, facts: Iterable[str] = ()) -> str:
-    """Return the methods paragraph of a run and the list of the references it cites, numbered.
-
-    given_mask: a mask was given, so no masking method ran; facts: sentences to add.
-    """
-    keys = cited(settings, given_mask=given_mask)
+def methods_text(settings: Settings, *, facts: Iterable[str] = ()) -> str:
+    """Return the methods paragraph of a run, facts (sentences) added, and the numbered references it cites."""
+    keys = cited(settings)
     number = {key: i + 1 for i, key in enumerate(keys)}
     sentences = [f"Susceptibility maps were computed with SlicerQSM {__version__}"]
     for stage in STAGES:
-        if stage == "masking" and given_mask:
-            sentences.append("A given mask was used")
-            continue
         for method, said in _steps(settings, stage):
             marks = ", ".join(str(number[key]) for key in method.cite)
             sentences.append(f"{said} [{marks}]" if marks else said)
@@ -37,15 +31,14 @@ def methods_text(settings: Settings, *, given_mask: bool = False, facts: Iterabl
     return paragraph + "\n" + ("\nReferences\n\n" + "\n".join(listed) + "\n" if listed else "")
 
 
-def references_cited(settings: Settings, *, given_mask: bool = False) -> str:
+def references_cited(settings: Settings) -> str:
     """Return the BibTeX entries of the references that the methods paragraph of a run cites."""
-    return bibtex(cited(settings, given_mask=given_mask))
+    return bibtex(cited(settings))
 
 
-def cited(settings: Settings, *, given_mask: bool = False) -> tuple[str, ...]:
+def cited(settings: Settings) -> tuple[str, ...]:
     """Return the keys of the references of a run, in the order in which they are cited."""
-    stages = [stage for stage in STAGES if not (given_mask and stage == "masking")]
-    keys = [key for stage in stages for method, _ in _steps(settings, stage) for key in method.cite]
+    keys = [key for stage in STAGES for method, _ in _steps(settings, stage) for key in method.cite]
     return tuple(dict.fromkeys(keys))
 
 
