@@ -9,6 +9,7 @@ import numpy as np
 
 from .constants import GAMMA_BAR
 from .grid import Grid
+from .noise import noise_level
 from .parallel import each, slabs
 from .phase_quality import wrapped
 from .progress import Progress
@@ -22,9 +23,6 @@ WORST_PHASE_NOISE = np.float32(np.pi / np.sqrt(3))
 
 WEAKEST = np.float32(1e-4)
 """Of the largest magnitude: what is below counts as this, so that no voxel is without weight."""
-
-GAUSSIAN_MEDIAN = 0.6745
-"""Median of the absolute value of a standard normal variable."""
 
 SLABS_BETWEEN_REPORTS = 16
 """About a million voxels: a fraction of a second."""
@@ -59,7 +57,7 @@ def fitted(
     strength = np.ones_like(phase) if echoes.magnitude is None else crop.cut(echoes.magnitude)
     strength /= strength.max() or 1
     progress(0.1, "noise level")
-    noise = noise_level(strength, phase, crop.mask)
+    noise = noise_level(strength[..., 0] * np.exp(1j * phase[..., 0]), crop.mask)
     floor = max(WEAKEST, noise / WORST_PHASE_NOISE)
     times = np.asarray(echoes.times, np.float32)
     maps = np.zeros((3, *crop.mask.shape), np.float32)
@@ -98,31 +96,6 @@ def line(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> Fitted:
     information = np.einsum("...e,...e->...", moment, from_middle)
     rate = np.einsum("...e,...e->...", moment, phase) / information
     return rate, level - rate * middle, information
-
-
-def noise_level(magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray) -> float:
-    """Estimate the standard deviation of the noise in the real part of the first echo, in units of the magnitude.
-
-    From the finest diagonal wavelet of the complex signal, which structures and field gradients hardly reach, by the
-    median over the blocks of 2 x 2 x 2 voxels in the mask. An image that was interpolated has less of it than noise.
-    """
-    size = [min(2, n) for n in mask.shape]
-    corners = [
-        (slice(i, n - n % s, s), slice(j, m - m % t, t), slice(k, o - o % u, u))
-        for (n, m, o), (s, t, u) in [(mask.shape, size)]
-        for i in range(s)
-        for j in range(t)
-        for k in range(u)
-    ]
-    inside = np.logical_and.reduce([mask[c] for c in corners])
-    if not inside.any() or len(corners) == 1:
-        return 0.0
-    detail = np.zeros(int(inside.sum()), np.complex64)
-    for corner in corners:
-        sign = (-1) ** sum(side.start for side in corner)
-        detail += sign * magnitude[corner][..., 0][inside] * np.exp(1j * phase[corner][..., 0][inside])
-    values = np.abs(np.concatenate([detail.real, detail.imag])) / np.sqrt(len(corners))
-    return float(np.median(values)) / GAUSSIAN_MEDIAN
 
 
 def _misfit(apart: np.ndarray, weight: np.ndarray, unknowns: int) -> np.ndarray:

@@ -155,3 +155,10 @@ def gradient_squared(grid: Grid) -> np.ndarray:
         for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True)
     ]
     return (parts[0] + parts[1]) + parts[2]
+
+
+def gaussian(grid: Grid, width: float) -> np.ndarray:
+    """Half spectrum of a Gaussian blur whose standard deviation is so many voxels along each axis; float32, real."""
+    kx, ky, kz = (k * np.float32(s) for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True))
+    scale = np.float32(-2 * (np.pi * width) ** 2)
+    return (np.exp(scale * kx * kx) * np.exp(scale * ky * ky)) * np.exp(scale * kz * kz)

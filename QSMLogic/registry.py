@@ -16,6 +16,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from .errors import InputError
 
+MOST_VOLUMES = 20.0
+"""Memory taken for granted of a method that does not state it; no method needs more."""
+
+CHOSEN = "chosen automatically"
+"""How a parameter left to the method reads in a text."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -36,7 +42,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage("field", "Field estimation", ("total_field", "field_noise", "residual")),
             Stage("background", "Background field removal", ("local_field", "mask")),
             Stage("inversion", "Dipole inversion", ("chi",)),
-            Stage("referencing", "Referencing", ("chi",)),
+            Stage("referencing", "Referencing", ("chi", "reference")),
         )
     }
 )
@@ -111,6 +117,8 @@ class Method:
     function: Callable[..., Any]
     cite: tuple[str, ...]
     sentence: str
+    volumes: float
+    """Peak memory of a call beyond its inputs, in float32 volumes of the image's size, as measured."""
     inputs: tuple[str, ...]
     """Names of the data it must be given."""
     optional_inputs: tuple[str, ...]
@@ -128,7 +136,8 @@ class Method:
 
     def described(self, **chosen: Any) -> str:
         """Return the sentence of the methods section for these settings."""
-        return self.sentence.format(**self.settings(**chosen))
+        values = self.settings(**chosen)
+        return self.sentence.format(**{n: CHOSEN if v is None else v for n, v in values.items()})
 
     @property
     def summary(self) -> str:
@@ -140,7 +149,9 @@ METHODS: dict[str, dict[str, Method]] = {name: {} for name in STAGES}
 """METHODS[stage][name]; filled by importing `QSMLogic.methods`."""
 
 
-def method(*, stage: str, label: str, cite: tuple[str, ...], sentence: str) -> Callable[[Callable], Callable]:
+def method(
+    *, stage: str, label: str, cite: tuple[str, ...], sentence: str, volumes: float = MOST_VOLUMES
+) -> Callable[[Callable], Callable]:
     """Register a function as a method of a stage.
 
     Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
@@ -162,9 +173,8 @@ def method(*, stage: str, label: str, cite: tuple[str, ...], sentence: str) -> C
                 parameters.append(_parameter(argument, hints[argument.name]))
             else:
                 data[argument.default is inspect.Parameter.empty].append(argument.name)
-        record = Method(
-            stage, name, label, function, cite, sentence, tuple(data[True]), tuple(data[False]), tuple(parameters)
-        )
+        required, optional = tuple(data[True]), tuple(data[False])
+        record = Method(stage, name, label, function, cite, sentence, volumes, required, optional, tuple(parameters))
         unknown = set(re.findall(r"{(\w+)", sentence)) - {p.name for p in parameters}
         if unknown:
             raise TypeError(f"the sentence of {name} names {', '.join(sorted(unknown))}, which it does not have")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from QSMLogic.constants import GAMMA_BAR
-from QSMLogic.echo_fit import line, noise_level, through_origin
+from QSMLogic.echo_fit import line, through_origin
 from QSMLogic.field.linear_fit import linear_fit
 from QSMLogic.field.nonlinear_fit import nonlinear_fit
 from QSMLogic.field.weighted_mean import weighted_mean
@@ -87,14 +87,19 @@ def test_unit_of_the_magnitude_does_not_matter(scale):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
+def first_echo_noise(magnitude, phase, mask):
+    return noise_level(magnitude[..., 0] * np.exp(1j * phase[..., 0]), mask)
+
+
+
 @pytest.mark.parametrize("sigma", [2.0, 20.0])
 def test_noise_level_is_found_under_a_steep_field(sigma):
     phase, magnitude = measured(sigma=sigma)
-    assert noise_level(magnitude, phase, WHOLE) == pytest.approx(sigma, rel=0.06)
+    assert first_echo_noise(magnitude, phase, WHOLE) == pytest.approx(sigma, rel=0.06)
     flat = WHOLE.copy()
     flat[:, 1:] = False
-    assert noise_level(magnitude[:, :1], phase[:, :1], flat[:, :1]) == pytest.approx(sigma, rel=0.15)
-    assert noise_level(magnitude[:1, :1, :1], phase[:1, :1, :1], WHOLE[:1, :1, :1]) == 0
+    assert first_echo_noise(magnitude[:, :1], phase[:, :1], flat[:, :1]) == pytest.approx(sigma, rel=0.15)
+    assert first_echo_noise(magnitude[:1, :1, :1], phase[:1, :1, :1], WHOLE[:1, :1, :1]) == 0
 
 
 @pytest.mark.parametrize(("method", "settings"), ORIGIN + OFFSET)

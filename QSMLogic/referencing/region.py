@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress, no_progress
 from ..registry import Param, method
-from ..roi import reference_statistics, relative_to
+from ..roi import Reference, reference_statistics, relative_to
 
 
 @method(
@@ -25,11 +25,11 @@ def region(
     *,
     label: Annotated[int, Param("Label", "", 1, None, "of the reference region in the label image")] = 1,
     progress: Progress = no_progress,
-) -> np.ndarray:
+) -> tuple[np.ndarray, Reference]:
     """Subtract the mean over a region of the label image, such as the ventricles' CSF; a mask is a region of label 1.
 
     Parameters: chi (x, y, z) float, ppm; mask (x, y, z) bool; labels (x, y, z) int.
-    Returns: chi (x, y, z) float32, ppm, zero outside mask.
+    Returns: chi (x, y, z) float32, ppm, zero outside mask; the reference.
     Raises: InputError where the region has no voxel in the mask. Source: Bilgic2024.
     """
     progress(0, "referencing")
@@ -40,4 +40,4 @@ def region(
     reference = reference_statistics(chi, (labels == label) & mask, f"region {label}")
     referenced = relative_to(chi, mask, reference.mean)
     progress(1, "referencing")
-    return referenced
+    return referenced, reference

@@ -1,0 +1,230 @@
+"""From a scan to susceptibility: the only file that knows the order of the stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .memory import check_memory
+from .methods import METHODS, STAGES
+from .morphology import not_empty
+from .progress import Progress, no_progress, part
+from .roi import Reference
+from .scan import Scan
+from .settings import Settings, Step
+from .weights import data_weights, magnitude_weights
+
+SHARE = {
+    "masking": 0.1,
+    "conditioning": 0.1,
+    "unwrapping": 0.1,
+    "field": 0.05,
+    "background": 0.25,
+    "inversion": 0.4,
+    "referencing": 0.0,
+}
+"""Each stage's part of the progress bar, as the default preset spends its time."""
+
+IN_WORDS = {
+    "phase": "the phase (--phase)",
+    "magnitude": "the magnitude (--magnitude)",
+    "mask": "a mask (--mask)",
+    "given_mask": "a mask (--mask)",
+    "labels": "a label image (--labels)",
+    "echo_times": "the echo times (--params or --echo-times)",
+    "field_strength": "the field strength (--params or --field-strength)",
+    "unwrapped": "the unwrapped phase (--unwrapped)",
+    "total_field": "the total field (--total-field)",
+    "local_field": "the local field (--local-field)",
+    "chi": "a susceptibility map (--chi)",
+}
+"""How to say what a method lacks, and how to give it."""
+
+
+@dataclass
+class Result:
+    """What a run made: every map by its name, seconds per stage, what zero means in chi, and warnings.
+
+    maps: mask, phase, unwrapped, total_field, field_noise, residual, weights, local_field, eroded_mask, chi; (x, y, z)
+    or (x, y, z, echo). reference is None where chi was not referenced.
+    """
+
+    settings: Settings
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    reference: Reference | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds of computation, all stages."""
+        return sum(self.seconds.values())
+
+
+def run(
+    scan: Scan,
+    settings: Settings,
+    *,
+    given_mask: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    progress: Progress = no_progress,
+) -> Result:
+    """Run the whole pipeline.
+
+    given_mask (x, y, z): taken instead of the masking steps, unless they use the method `given` themselves; labels
+    (x, y, z) int, for a reference region. Raises InputError where the input or a setting cannot be used, Cancelled
+    where progress asks for it.
+    """
+    check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
+    job = _Job(scan, settings, given_mask, labels, progress)
+    job.make_mask()
+    for stage in ("conditioning", "unwrapping", "field"):
+        job.data |= job.stage(stage, getattr(settings, stage), job.data)
+    job.data["weights"] = data_weights(job.data["field_noise"], job.data["mask"], job.data["residual"])
+    chi, local_field, eroded = job.two_passes() if settings.two_pass else job.invert(job.data)
+    outputs = job.stage("referencing", settings.referencing, job.data | {"chi": chi, "mask": eroded})
+    made = job.data | {"local_field": local_field, "eroded_mask": eroded, "chi": outputs["chi"]}
+    names = [name for stage in STAGES.values() for name in stage.outputs if name != "reference"]
+    job.result.maps = {name: made[name] for name in dict.fromkeys([*names, "weights", "eroded_mask"])}
+    job.result.reference = outputs["reference"]
+    progress(1.0, "done")
+    return job.result
+
+
+def run_stage(
+    stage: str, name: str, parameters: Mapping[str, Any], data: Mapping[str, Any], progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Run one method on data bound by name, and return its outputs by name.
+
+    What can be derived is: a field method that is given phase unwraps it first, with the default preset's methods;
+    weights come from the field noise, else from magnitude and echo times. Raises InputError naming what is missing.
+    """
+    record = METHODS[stage][name]
+    data = dict(data)
+    if "unwrapped" in record.inputs and "unwrapped" not in data:
+        preset = Settings.preset()
+        for before, span in (("conditioning", (0.0, 0.4)), ("unwrapping", (0.4, 0.7))):
+            step = getattr(preset, before)
+            data |= run_stage(before, step.method, step.parameters, data, part(progress, *span, STAGES[before].label))
+        progress = part(progress, 0.7, 1.0)
+    if "weights" in record.optional_inputs and "weights" not in data:
+        data["weights"] = _derived_weights(data)
+    missing = [n for n in record.inputs if data.get(n) is None]
+    if missing:
+        needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
+        raise InputError(f"{record.label} needs {needed}, which is not given.")
+    bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
+    outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
+    return dict(zip(STAGES[stage].outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
+
+
+def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings) -> int:
+    """Return about how many bytes a run takes at its peak: the maps it keeps and the hungriest method on top.
+
+    shape: (x, y, z) of the images.
+    """
+    kept = 2 * echoes + echoes + echoes + 8  # scan; conditioned; unwrapped; three-dimensional maps
+    hungriest = max(
+        METHODS[stage][step.method].volumes * (echoes if stage == "conditioning" else 1)
+        for stage in STAGES
+        for step in settings.steps(stage)
+    )
+    return int((kept + hungriest) * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize)
+
+
+def _derived_weights(data: Mapping[str, Any]) -> np.ndarray | None:
+    mask, magnitude = data.get("mask"), data.get("magnitude")
+    if mask is None:
+        return None
+    if data.get("field_noise") is not None:
+        return data_weights(data["field_noise"], mask, data.get("residual"))
+    if magnitude is None:
+        return None
+    times = data.get("echo_times")
+    same = times is not None and len(times) == magnitude.shape[-1]
+    return magnitude_weights(magnitude, mask, times if times is not None and same else (1.0,) * magnitude.shape[-1])
+
+
+def _named(progress: Progress, label: str) -> Progress:
+    """Progress that shows the stage, not the method's own words: they are for runs of that method alone."""
+
+    def report(fraction: float, message: str = "") -> None:  # noqa: ARG001
+        progress(fraction, label)
+
+    return report
+
+
+class _Job:
+    """One run under way: its data so far, its clock and its place on the progress bar."""
+
+    def __init__(
+        self,
+        scan: Scan,
+        settings: Settings,
+        given_mask: np.ndarray | None,
+        labels: np.ndarray | None,
+        progress: Progress,
+    ) -> None:
+        self.settings, self.progress, self.done = settings, progress, 0.0
+        self.result = Result(settings)
+        self.data: dict[str, Any] = {
+            "phase": scan.phase,
+            "magnitude": scan.magnitude,
+            "echo_times": scan.echo_times,
+            "field_strength": scan.field_strength,
+            "grid": scan.grid,
+            "valid": scan.valid,
+            "given_mask": given_mask,
+            "labels": labels,
+        }
+
+    def stage(self, stage: str, step: Step, data: Mapping[str, Any], share: float = 1.0) -> dict[str, Any]:
+        """Run one step; share is its part of the stage's place on the progress bar."""
+        label = f"{STAGES[stage].label}: {METHODS[stage][step.method].label}"
+        end = min(self.done + share * SHARE[stage], 1.0)
+        inner = part(self.progress, self.done, end, label)
+        start = time.perf_counter()
+        inner(0.0, label)
+        outputs = run_stage(stage, step.method, step.parameters, data, _named(inner, label))
+        self.result.seconds[stage] = self.result.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.done = end
+        return outputs
+
+    def make_mask(self) -> None:
+        """Run the masking steps, or take the user's mask."""
+        steps = self.settings.masking
+        given = self.data["given_mask"]
+        if given is not None and all(step.method != "given" for step in steps):
+            steps = (Step("given", {}),)
+        mask: np.ndarray | None = None
+        for step in steps:
+            made = self.stage("masking", step, self.data | {"mask": mask}, 1 / len(steps))["mask"]
+            if mask is not None and "mask" not in METHODS["masking"][step.method].inputs:
+                made = mask | made if step.combine == "union" else mask & made
+            mask = made
+        assert mask is not None
+        self.data["mask"] = not_empty(mask & self.data["valid"], "Masking", "choose another method or give a mask")
+
+    def invert(self, data: Mapping[str, Any], share: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return chi, local field and eroded mask from the total field in data's mask."""
+        background = self.stage("background", self.settings.background, data, share)
+        chi = self.stage("inversion", self.settings.inversion, {**data, **background}, share)["chi"]
+        return chi, background["local_field"], background["mask"]
+
+    def two_passes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Invert in the reliable voxels and in the whole mask; take the second where the first has nothing.
+
+        Sources whose own field cannot be measured do not streak into the first. Source: Stewart2022.
+        """
+        quality = METHODS["masking"]["phase_quality"]
+        reliable = run_stage("masking", quality.name, {"hole_radius": 0.0, "largest_only": False}, self.data)["mask"]
+        reliable = not_empty(reliable & self.data["mask"], "Two passes", "run in one pass")
+        weights = self.data["weights"] * reliable
+        first, first_field, inside = self.invert(self.data | {"mask": reliable, "weights": weights}, 0.5)
+        second, second_field, eroded = self.invert(self.data, 0.5)
+        return np.where(inside, first, second), np.where(inside, first_field, second_field), inside | eroded

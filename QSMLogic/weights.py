@@ -1,0 +1,41 @@
+"""How much each voxel's field counts: the data weight of background removal and inversion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+GREATEST = 3.0
+"""Times the mean weight: one very bright voxel does not outweigh its neighbourhood."""
+
+MISFIT = 0.3
+"""rad; phase noise between echoes at which a voxel's weight has fallen to half: a field that moves within the voxel."""
+
+
+def data_weights(field_noise: np.ndarray, mask: np.ndarray, residual: np.ndarray | None = None) -> np.ndarray:
+    """Weight of each voxel, one over its field noise, less where the echoes contradict each other.
+
+    Parameters: field_noise (x, y, z) ppm, standard deviation; mask (x, y, z) bool; residual (x, y, z) rad, misfit of
+    the echoes, or None. Returns: weights (x, y, z) float32, mean 1 in the mask, 0 outside.
+    """
+    known = mask & (field_noise > 0)
+    if not known.any():
+        weights = mask.astype(np.float32)
+    else:
+        weights = np.divide(1, field_noise, out=np.zeros(mask.shape, np.float32), where=known)
+        weights /= weights[known].mean()
+        np.minimum(weights, np.float32(GREATEST), out=weights)
+    if residual is not None:
+        weights /= 1 + np.square(residual / np.float32(MISFIT))
+    mean = weights[mask].mean() if mask.any() else 0
+    return weights / np.float32(mean) if mean > 0 else mask.astype(np.float32)
+
+
+def magnitude_weights(magnitude: np.ndarray, mask: np.ndarray, echo_times: tuple[float, ...]) -> np.ndarray:
+    """Weight of each voxel from magnitude alone: the field's noise goes with one over the norm of magnitude times TE.
+
+    Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s.
+    Returns: weights (x, y, z) float32, mean 1 in the mask, 0 outside.
+    """
+    strength = np.sqrt(np.square(magnitude * np.asarray(echo_times, np.float32)).sum(axis=-1))
+    noise = np.divide(1, strength, out=np.zeros_like(strength), where=strength > 0)
+    return data_weights(noise, mask)
