@@ -19,7 +19,6 @@ from QSMLogic.commands.writing import FILES
 from QSMLogic.errors import Cancelled
 from QSMLogic.io.nifti import Geometry, read_image, read_volume, write_image
 from QSMLogic.methods import METHODS, STAGES
-from QSMLogic.metrics import nrmse
 from QSMLogic.phantom import head_phantom
 from QSMLogic.settings import Settings, Step
 
@@ -104,7 +103,6 @@ def test_whole_run_writes_everything_in_the_inputs_geometry(finished, head):
         assert values.shape[3] == (len(TIMES) if path.name in ("unwrapped.nii.gz", "phase.nii.gz") else 1)
     chi, _ = read_volume(finished / "chimap.nii.gz")
     inside = read_volume(finished / "erodedmask.nii.gz")[0] > 0
-    assert nrmse(chi, head.chi, inside) < 95
     assert np.corrcoef(chi[inside], head.chi[inside])[0, 1] > 0.5
     assert not chi[~head.mask].any()
 
@@ -132,15 +130,15 @@ def test_files_per_echo_with_sidecars_give_the_same(finished, inputs, tmp_path):
     words = ["run", "--out", str(tmp_path / "out"), "--mask", str(inputs / "mask.nii.gz")]
     for name in ("phase", "magnitude"):
         words += [f"--{name}", *(str(inputs / f"echo{i}_{name}.nii.gz") for i in range(len(TIMES)))]
-    assert main(words) == 0
+    assert main([*words, "--b0-direction", *(str(float(b)) for b in AXES[6:9])]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == RESULTS | REPORTS
     chi, _ = read_volume(tmp_path / "out" / "chimap.nii.gz")
-    assert np.allclose(chi, read_volume(finished / "chimap.nii.gz")[0], atol=2e-4)
+    assert np.array_equal(chi, read_volume(finished / "chimap.nii.gz")[0])
 
 
 def test_settings_presets_and_single_values(inputs, tmp_path):
     document = tmp_path / "mine.toml"
-    document.write_text('preset = "fast"\n[referencing]\nmethod = "none"\n')
+    document.write_text('preset = "fast"\n[referencing]\nmethod = "none"\n[background]\nmethod = "vsharp"\n')
     words = ["run", *given(inputs, "phase", "magnitude", "mask"), "--settings", str(document)]
     assert main([*words, "--set", "background.max_radius=14", "--out", str(tmp_path / "out")]) == 0
     made = Settings.read(tmp_path / "out" / "settings.toml")
@@ -303,7 +301,10 @@ def test_refused_scans(inputs, tmp_path, capsys):
         ([*plain, "--set", "inversion.magic=1"], "has no 'magic'; known: "),
         ([*plain, "--set", "inversion"], "--set inversion: STAGE.PARAMETER=VALUE is needed"),
         ([*plain, "--inversion", "magic"], "There is no inversion method 'magic'; its methods: "),
-        ([*plain, "--set", "background.max_radius=999"], "Largest radius = 999 mm, allowed 2 to 40"),
+        (
+            [*plain, "--background", "vsharp", "--set", "background.max_radius=999"],
+            "Largest radius = 999 mm, allowed 2 to 40",
+        ),
     ]:
         refused(capsys, words, said)
     for change, said in [
