@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from QSMLogic import __version__, cli, pipeline
 from QSMLogic.cli import main
+from QSMLogic.commands import demo
 from QSMLogic.commands.writing import FILES
 from QSMLogic.errors import Cancelled
 from QSMLogic.io.nifti import Geometry, read_image, read_volume, write_image
@@ -237,6 +239,27 @@ def test_regions(inputs, tmp_path, head, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
+def test_the_demonstration(head, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "head_phantom", lambda: head)
+    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"error \d+\.\d % \(nrmse in the mask, against the truth\), slope 0\.\d\d", said)
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert RESULTS | REPORTS | {"regions.csv", "figure.png", "truth_chimap.nii.gz", "params.json"} <= made
+    again = next(line for line in said.splitlines() if "qsm run" in line).split("qsm run ")[1]
+    assert main(["run", *again.split()]) == 0
+    results = [read_volume(folder / "chimap.nii.gz")[0] for folder in (tmp_path / "out", tmp_path / "out" / "again")]
+    assert np.corrcoef(results[0].ravel(), results[1].ravel())[0, 1] > 0.9
+
+
+def test_the_demonstration_goes_on_without_matplotlib(head, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "head_phantom", lambda: head)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    assert "no figure: Figures need matplotlib" in capsys.readouterr().out
+    assert not (tmp_path / "figure.png").exists()
+
+
 def test_methods_and_settings_are_listed(capsys):
     assert main(["methods", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -326,7 +349,7 @@ def test_refused_masks_and_stages(inputs, tmp_path, capsys):
     refused(capsys, [*field, "--mask", str(tmp_path / "moved.nii.gz")], "origins 10 mm apart (0.1 mm is allowed)")
     refused(capsys, field, "mask")
     refused(capsys, ["background", "vsharp", *given(inputs, "mask"), *out], "total")
-    refused(capsys, ["inversion", "rts", *out], "No image is given")
+    refused(capsys, ["inversion", "tkd", *out], "No image is given")
     refused(
         capsys, ["inversion", "tkd", *given(inputs, "mask", "local-field"), "--threshold", "x", *out], "a number is"
     )
