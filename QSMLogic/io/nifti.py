@@ -156,7 +156,9 @@ def write_image(path: str | Path, array: np.ndarray, geometry: Geometry, *, forc
     try:
         write_nifti(path, array.astype(kind, copy=False), geometry.orientation())
     except OSError as error:
-        raise InputError(f"{path.name} cannot be written: {error.strerror}. Free some space, or choose another folder.") from None
+        raise InputError(
+            f"{path.name} cannot be written: {error.strerror}. Free some space, or choose another folder."
+        ) from None
 
 
 def _refuse_no_file(path: Path) -> None:
