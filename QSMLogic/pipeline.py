@@ -153,7 +153,7 @@ def _derived_weights(data: Mapping[str, Any]) -> np.ndarray | None:
 def _named(progress: Progress, label: str) -> Progress:
     """Progress that shows the stage, not the method's own words: they are for runs of that method alone."""
 
-    def report(fraction: float, message: str = "") -> None:  # noqa: ARG001
+    def report(fraction: float, message: str = "") -> None:
         progress(fraction, label)
 
     return report
