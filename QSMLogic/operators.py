@@ -85,12 +85,21 @@ def dipole_kernel(grid: Grid) -> np.ndarray:
 
     field (ppm) = susceptibility (ppm) convolved with it, Lorentz sphere included. Float32, real. Source: Marques2005.
     """
-    kx, ky, kz = wave_numbers(grid)
+    waves = wave_numbers(grid)
+    kx, ky, kz = waves
+    squared = (kx * kx + ky * ky) + kz * kz
+    squared[0, 0, 0] = 1
+    # The highest frequency of an even axis is its own negative. The mean over both signs is taken there, or the field
+    # would depend on the end from which the axis is counted: the square stays, products with other axes cancel.
+    highest = [(axis, n // 2) for axis, n in enumerate(grid.shape) if n % 2 == 0]
+    for axis, place in highest:
+        waves[axis].flat[place] = 0
     bx, by, bz = (np.float32(b) for b in grid.b0_direction)
     along = (kx * bx + ky * by) + kz * bz
     along *= along
-    squared = (kx * kx + ky * ky) + kz * kz
-    squared[0, 0, 0] = 1
+    for axis, place in highest:
+        plane = (slice(None),) * axis + (place,)
+        along[plane] += np.float32((grid.b0_direction[axis] / (2 * grid.voxel_size[axis])) ** 2)
     along /= squared
     np.subtract(np.float32(1 / 3), along, out=along)
     along[0, 0, 0] = 0

@@ -96,6 +96,16 @@ def test_the_dipole_turns_with_the_field():
     np.testing.assert_allclose(turned, convolve(image, dipole_kernel(upright)), atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(12, 10, 14), (11, 10, 14), (12, 9, 13)])
+def test_the_field_does_not_depend_on_the_end_an_axis_is_counted_from(shape):
+    grid = Grid(shape, (1.0, 1.3, 2.0), b0_direction=(0.3, -0.5, 0.8))
+    flipped = Grid(shape, (1.0, 1.3, 2.0), b0_direction=(0.3, 0.5, -0.8))
+    image = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    field = convolve(image, dipole_kernel(grid))
+    other = convolve(np.flip(image, (1, 2)).copy(), dipole_kernel(flipped))
+    np.testing.assert_allclose(np.flip(other, (1, 2)), field, atol=2e-6)
+
+
 @pytest.mark.parametrize("radius", [2.0, 5.0, 7.5])
 def test_a_ball_keeps_constants_and_harmonic_fields(radius):
     grid = Grid((40, 41, 37), (1.0, 1.3, 0.9), b0_direction=(0, 0, 1))
