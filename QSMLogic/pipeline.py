@@ -120,6 +120,7 @@ def run_stage(
         raise InputError(f"{record.label} needs {needed}, which is not given.")
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
     outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
+    progress(1.0, "")
     return dict(zip(STAGES[stage].outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 

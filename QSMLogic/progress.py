@@ -17,3 +17,15 @@ def part(progress: Progress, start: float, stop: float, name: str = "") -> Progr
         progress(start + (stop - start) * min(max(fraction, 0.0), 1.0), message or name)
 
     return report
+
+
+def rising(progress: Progress) -> Progress:
+    """Progress that never falls, whatever the estimates it is told."""
+    furthest = 0.0
+
+    def report(fraction: float, message: str = "") -> None:
+        nonlocal furthest
+        furthest = max(furthest, fraction)
+        progress(furthest, message)
+
+    return report

@@ -15,7 +15,7 @@ import numpy as np
 from .grid import Grid
 from .operators import gradient_squared, inverse, transform
 from .parallel import each, slabs
-from .progress import Progress
+from .progress import Progress, rising
 
 OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
@@ -40,6 +40,7 @@ def conjugate_gradients(
     right: any shape; precondition: symmetric positive approximation of the inverse. Stops when the residual has fallen
     to tolerance times that of zero, or after the given number of iterations. Source: Hestenes1952.
     """
+    progress = rising(progress)
     x = np.zeros_like(right)
     residual = right.copy()
     direction = (precondition(residual) if precondition else residual).copy()
@@ -96,6 +97,7 @@ def admm(
     Notes: only t = K x + multiplier is stored for each split; its proximal point and the multiplier follow from it by
     `remainder`, which halves the memory of the textbook form. Source: Boyd2011.
     """
+    progress = rising(progress)
     system = _denominator(grid, splits, kernel, quadratic)
     states = [np.zeros((3, *grid.shape) if s.operator == "gradient" else grid.shape, np.float32) for s in splits]
     convolved = [i for i, s in enumerate(splits) if s.operator == "kernel"]
