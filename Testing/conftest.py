@@ -13,10 +13,15 @@ B0_DIRECTION = (0.17, -0.12, 0.98)
 ECHO_TIMES = (0.005, 0.011, 0.017, 0.023)
 
 
-@pytest.fixture(scope="session")
-def phantom() -> Phantom:
+def standard_phantom() -> Phantom:
     """Return a head on anisotropic voxels, oblique to the field, with noise, a shim and a receive phase."""
     return head_phantom(SHAPE, VOXEL_SIZE, b0_direction=B0_DIRECTION, echo_times=ECHO_TIMES, snr=100)
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Phantom:
+    """Return the standard phantom."""
+    return standard_phantom()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,153 @@
+"""One set of data for every method, bound by name, and what came of running a method on it."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from analytic import positions, sphere_field
+
+from QSMLogic import metrics
+from QSMLogic.constants import GAMMA_BAR
+from QSMLogic.grid import Grid
+from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.phantom import Phantom, head_phantom
+from QSMLogic.pipeline import run_stage
+from QSMLogic.progress import Progress, no_progress
+from QSMLogic.weights import data_weights
+
+ALL = [(stage, name) for stage, methods in METHODS.items() for name in methods]
+"""Every registered method."""
+
+SNR = 100.0
+ECHO_TIMES = (0.005, 0.011, 0.017, 0.023)
+B0_DIRECTION = (0.17, -0.12, 0.98)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Outputs of one call by name, the fractions of progress it told, and the inputs it changed."""
+
+    outputs: dict[str, Any]
+    fractions: tuple[float, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: value for name, value in self.outputs.items() if isinstance(value, np.ndarray)}
+
+
+def data_of(phantom: Phantom, snr: float = SNR) -> dict[str, Any]:
+    """Return everything a method can be given: the truth, with the noise that a scan of this SNR has.
+
+    `phase` is that of the scan; `conditioned` that without its offset, which stages after conditioning get as phase.
+    """
+    scan, mask = phantom.scan, phantom.mask
+    random = np.random.default_rng(1)
+    sigma = float(scan.magnitude[..., 0][mask].mean()) / snr
+    times, hertz = np.array(scan.echo_times), GAMMA_BAR * scan.field_strength
+    deviation = sigma / np.maximum(scan.magnitude, sigma)
+    unwrapped = 2 * np.pi * hertz * times * phantom.total_field[..., None]
+    unwrapped += deviation * random.standard_normal(unwrapped.shape)
+    slope = np.sqrt(np.square(times / deviation).sum(axis=3))
+    noise = np.where(mask, 1 / (2 * np.pi * hertz * slope), 0).astype(np.float32)
+    error = noise * random.standard_normal(mask.shape).astype(np.float32)
+    return {
+        "phase": scan.phase,
+        "conditioned": np.angle(np.exp(1j * unwrapped)).astype(np.float32),
+        "magnitude": scan.magnitude,
+        "echo_times": scan.echo_times,
+        "field_strength": scan.field_strength,
+        "grid": scan.grid,
+        "valid": scan.valid,
+        "given_mask": mask,
+        "mask": mask,
+        "unwrapped": unwrapped.astype(np.float32),
+        "total_field": phantom.total_field + error,
+        "field_noise": noise,
+        "weights": data_weights(noise, mask),
+        "local_field": phantom.local_field + error,
+        "labels": phantom.labels,
+        "chi": np.where(mask, phantom.chi, 0).astype(np.float32),
+    }
+
+
+def run(stage: str, name: str, data: dict[str, Any], progress: Progress = no_progress) -> Outcome:
+    """Run a method with its default settings on read-only copies of the data."""
+    before = at(stage, data)
+    given = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in before.items()}
+    images = [key for key, value in given.items() if isinstance(value, np.ndarray)]
+    for key in images:
+        given[key].flags.writeable = False
+    fractions: list[float] = []
+
+    def listen(fraction: float, message: str = "") -> None:
+        fractions.append(fraction)
+        progress(fraction, message)
+
+    outputs = run_stage(stage, name, {}, given, listen)
+    return Outcome(outputs, tuple(fractions), tuple(k for k in images if not np.array_equal(given[k], before[k])))
+
+
+def at(stage: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data as the pipeline hands them to a stage: after conditioning, phase has no offset."""
+    order = list(STAGES)
+    data = dict(data)
+    conditioned = data.pop("conditioned")
+    return data | {"phase": conditioned} if order.index(stage) > order.index("conditioning") else data
+
+
+@cache
+def small() -> dict[str, Any]:
+    """Return a coarse head: sides that are prime, voxels of three sizes, oblique to the field."""
+    return data_of(head_phantom((37, 41, 31), (4.9, 5.2, 6.3), b0_direction=B0_DIRECTION, echo_times=ECHO_TIMES))
+
+
+@cache
+def on_small(stage: str, name: str) -> Outcome:
+    """Return what a method makes of `small`, run once."""
+    return run(stage, name, small())
+
+
+def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
+    """Return how far a stage's first output is from the truth, by measures of which less is better (percent).
+
+    Compared in the whole brain: what a method drops counts as zero.
+    """
+    kind, mask, scan = STAGES[stage].outputs[0], phantom.mask, phantom.scan
+    made = outcome.outputs[kind]
+    if kind == "mask":
+        return {"overlap": 100 * (1 - metrics.dice(made, mask))}
+    if kind in ("phase", "unwrapped"):
+        turn = 2 * np.pi * GAMMA_BAR * scan.field_strength
+        difference = (made - turn * np.array(scan.echo_times) * phantom.total_field[..., None])[mask]
+        if kind == "phase":
+            difference = np.angle(np.exp(1j * difference))
+        return {"turns": 100 * float(np.sqrt(np.mean(difference**2))) / (2 * np.pi)}
+    truth = getattr(phantom, kind)
+    found = {"nrmse": metrics.nrmse(made, truth, mask)}
+    if kind == "chi":
+        truth = np.where(mask, truth, 0)
+        found["dissimilarity"] = 100 * (1 - metrics.xsim(made, truth, mask))
+        found["slope"] = 100 * abs(metrics.slope(made, truth, mask) - 1)
+    return found
+
+
+BACKGROUNDS = ("constant", "harmonic", "outside")
+"""Fields that have no source in the mask."""
+
+
+def background_left(name: str, kind: str) -> float:
+    """Return what a background method leaves of a field without sources in the mask, percent of its variation."""
+    grid = Grid((44, 41, 37), (2.0, 2.2, 2.5), b0_direction=(0.3, -0.2, 0.93))
+    x, y, z = positions(grid)
+    mask = (x / 34) ** 2 + (y / 36) ** 2 + (z / 37) ** 2 < 1
+    field = {
+        "constant": np.ones(grid.shape),
+        "harmonic": (x + 2 * y - z + (x * y - y * z + x * x - y * y + 2 * z * z - x * x - y * y) / 20) / 20,
+        "outside": sphere_field(grid, 12, 9, (10, -12, 58)) + sphere_field(grid, 8, -9, (-50, 8, 5)),
+    }[kind]
+    level = np.sqrt(np.mean(field[mask] ** 2)) if kind == "constant" else np.std(field[mask])
+    data = {"total_field": field.astype(np.float32), "mask": mask, "grid": grid, "weights": mask.astype(np.float32)}
+    made = run_stage("background", name, {}, data)
+    return 100 * float(np.sqrt(np.mean(made["local_field"][made["mask"]] ** 2)) / level)
