@@ -16,6 +16,9 @@ removal left in the field; "auto", "zero" unless sources inside leave a smooth p
 
 EXTERIOR_HELP = "sources outside: none (zero), or what background removal left (free), or as the field shows (auto)"
 
+SHRINKAGE = 0.01
+"""ppm/mm; threshold of the gradient's shrinkage: penalty 100 times the weight, as in Bilgic2014 and Milovic2018."""
+
 SMOOTH = 3.0
 """mm; standard deviation of the blur that leaves of a misfit what outside sources make: it varies slowly."""
 

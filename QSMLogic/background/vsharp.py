@@ -29,12 +29,12 @@ def vsharp(
     mask: np.ndarray,
     grid: Grid,
     *,
-    max_radius: Annotated[float, Param("Largest radius", "mm", 2, 40, "of the spherical mean")] = 12.0,
+    max_radius: Annotated[float, Param("Largest radius", "mm", 2, 40, "of the spherical mean")] = 16.0,
     min_radius: Annotated[float, Param("Smallest radius", "mm", 0.5, 20, "kept at the mask's edge")] = 2.0,
     step: Annotated[float, Param("Step", "mm", 0.5, 20, "from one radius to the next", advanced=True)] = 2.0,
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "fall of the residual at which it stops", advanced=True)
-    ] = 0.01,
+    ] = 5e-3,
     iterations: Annotated[int, Param("Most iterations", "", 1, 200, "of the deconvolution", advanced=True)] = 50,
     progress: Progress = no_progress,
 ) -> tuple[np.ndarray, np.ndarray]:

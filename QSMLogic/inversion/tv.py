@@ -14,20 +14,18 @@ from ..registry import Param, method
 from ..solvers import Split, admm
 from ..total_variation import (
     EXTERIOR_HELP,
+    SHRINKAGE,
     Exterior,
     leaves_smooth_misfit,
     no_sources_split,
     variation_split,
 )
 
-PER_NOISE = 0.2
-"""Automatic weight over noise times voxel size: best or nearly so from 1.5 to 7 T, 0.7 to 2 mm and SNR 20 to 200."""
+PER_NOISE = 0.06
+"""Automatic weight over noise times voxel size: near the best on heads of 1.5 to 7 T, 1 to 2.4 mm, SNR 40 to 100."""
 
 LEAST_NOISE = 0.01
 """Of the local field's standard deviation: no model of a measured field is more exact, whatever the noise."""
-
-SHRINKAGE = 0.01
-"""ppm/mm; threshold of the gradient's shrinkage: penalty 100 times the weight, as in Bilgic2014 and Milovic2018."""
 
 DATA_PENALTY = 0.2
 """Penalty of the field's split, times the mean squared data weight; fastest of 0.1 to 1 on measured fields."""
