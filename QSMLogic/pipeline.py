@@ -30,6 +30,20 @@ SHARE = {
 }
 """Each stage's part of the progress bar, as the default preset spends its time."""
 
+BRAIN_SHARES = 0.45, 0.25
+"""Of the volume of a whole head, the box of the brain, and the brain; as long as the mask is not known. A spanning tree
+takes memory for every voxel of the mask, other methods for every voxel of its box."""
+
+OVERHEAD = 80 << 20
+"""Bytes that libraries and threads take, whatever the size of the images."""
+
+ECHOES_STATED = 4
+"""Echoes for which methods state their memory."""
+
+PER_ECHO = ("phase", "unwrapped")
+PER_ECHO_STAGES = ("conditioning", "unwrapping", "field")
+"""What has one volume per echo, and the stages that work on it."""
+
 IN_WORDS = {
     "phase": "the phase (--phase)",
     "magnitude": "the magnitude (--magnitude)",
@@ -83,6 +97,7 @@ def run(
     check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
     job = _Job(scan, settings, given_mask, labels, progress)
     job.make_mask()
+    check_memory(memory_needed(scan.grid.shape, scan.echoes, settings, job.data["mask"]))
     for stage in ("conditioning", "unwrapping", "field"):
         job.data |= job.stage(stage, getattr(settings, stage), job.data)
     job.data["weights"] = data_weights(job.data["field_noise"], job.data["mask"], job.data["residual"])
@@ -124,18 +139,29 @@ def run_stage(
     return dict(zip(STAGES[stage].outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 
-def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings) -> int:
-    """Return about how many bytes a run takes at its peak: the maps it keeps and the hungriest method on top.
+def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask: np.ndarray | None = None) -> int:
+    """Return about how many bytes a run takes at its peak beyond its scan: what it keeps so far and a stage on top.
 
-    shape: (x, y, z) of the images.
+    shape: (x, y, z) of the images; mask: (x, y, z), where it is known.
     """
-    kept = 2 * echoes + echoes + echoes + 8  # scan; conditioned; unwrapped; three-dimensional maps
-    hungriest = max(
-        METHODS[stage][step.method].volumes * (echoes if stage == "conditioning" else 1)
-        for stage in STAGES
-        for step in settings.steps(stage)
-    )
-    return int((kept + hungriest) * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize)
+    box, voxels = BRAIN_SHARES if mask is None else (_box_share(mask), float(mask.mean()))
+    kept = most = 0.0
+    for stage in STAGES.values():
+        made = sum(echoes if output in PER_ECHO else 1 for output in stage.outputs)
+        for step in settings.steps(stage.name):
+            record = METHODS[stage.name][step.method]
+            work = record.volumes * {"masking": 1.0, "conditioning": voxels, "unwrapping": voxels}.get(stage.name, box)
+            if stage.name in PER_ECHO_STAGES:
+                work *= max(1.0, echoes / ECHOES_STATED)
+            most = max(most, kept + made + work)
+        kept += made * (2 if settings.two_pass and stage.name in ("background", "inversion") else 1)
+    return int(most * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize) + OVERHEAD
+
+
+def _box_share(mask: np.ndarray) -> float:
+    """How much of the volume the box of the mask fills."""
+    sides = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    return float(np.prod([(side[-1] - side[0] + 1) / n for side, n in zip(sides, mask.shape, strict=True)]))
 
 
 def _derived_weights(data: Mapping[str, Any]) -> np.ndarray | None:

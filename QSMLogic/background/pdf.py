@@ -24,6 +24,7 @@ SOURCE_WIDTH = 0.5
     label="PDF",
     cite=("Liu2011",),
     sentence="Background fields were removed by projection onto dipole fields (PDF)",
+    volumes=16,
 )
 def pdf(
     total_field: np.ndarray,

@@ -23,18 +23,19 @@ HARMONIC_LEFT = 1e-3
     label="V-SHARP",
     cite=("Schweser2011", "Wu2012"),
     sentence="Background fields were removed with V-SHARP (radii {max_radius:g} to {min_radius:g} mm)",
+    volumes=23,
 )
 def vsharp(
     total_field: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
     *,
-    max_radius: Annotated[float, Param("Largest radius", "mm", 2, 40, "of the spherical mean")] = 16.0,
+    max_radius: Annotated[float, Param("Largest radius", "mm", 2, 40, "of the spherical mean")] = 12.0,
     min_radius: Annotated[float, Param("Smallest radius", "mm", 0.5, 20, "kept at the mask's edge")] = 2.0,
     step: Annotated[float, Param("Step", "mm", 0.5, 20, "from one radius to the next", advanced=True)] = 2.0,
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "fall of the residual at which it stops", advanced=True)
-    ] = 5e-3,
+    ] = 3e-3,
     iterations: Annotated[int, Param("Most iterations", "", 1, 200, "of the deconvolution", advanced=True)] = 50,
     progress: Progress = no_progress,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +52,7 @@ def vsharp(
         raise InputError(
             f"V-SHARP: Smallest radius = {min_radius:g} mm is above Largest radius = {max_radius:g} mm: lower it."
         )
-    window = Window(mask, grid, max_radius)
+    window = Window(mask, grid, 0.0)  # every ball that is used lies in the mask: nothing can wrap round
     shells = _shells(window, np.arange(max_radius, min_radius - 1e-6, -step))
     eroded = np.any([where for where, _ in shells], axis=0)
 
@@ -59,20 +60,28 @@ def vsharp(
         spectrum = transform(image)
         out = image * eroded
         for where, kernel in shells:
-            out -= where * inverse(spectrum * kernel, image.shape)
+            mean = inverse(spectrum * kernel, image.shape)
+            mean *= where
+            out -= mean
         return out
 
     def adjoint(image: np.ndarray) -> np.ndarray:
         spectrum = transform(image)
         for where, kernel in shells:
-            spectrum -= kernel * transform(where * image)
-        return inverse(spectrum, image.shape) * eroded
+            mean = transform(where * image)
+            mean *= kernel
+            spectrum -= mean
+        image = inverse(spectrum, image.shape)
+        image *= eroded
+        return image
 
     largest = 1 - shells[0][1]
     sharpening = 1 / (largest * largest + np.float32(HARMONIC_LEFT))
 
     def precondition(image: np.ndarray) -> np.ndarray:
-        return convolve(image, sharpening) * eroded
+        image = convolve(image, sharpening)
+        image *= eroded
+        return image
 
     field = window.cut(total_field)
     field *= window.mask

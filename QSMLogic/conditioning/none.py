@@ -8,7 +8,7 @@ from ..progress import Progress, no_progress
 from ..registry import method
 
 
-@method(stage="conditioning", label="None", cite=(), sentence="The phase offset was not removed")
+@method(stage="conditioning", label="None", cite=(), sentence="The phase offset was not removed", volumes=4)
 def none(phase: np.ndarray, mask: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
     """Return the phase in the mask, as it is.
 

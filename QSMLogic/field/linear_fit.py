@@ -18,6 +18,7 @@ from ..registry import Param, method
     cite=("Robinson2017",),
     sentence="The total field was the slope of a line fitted to the phase over echo time, "
     "weighted by squared magnitude (offset: {offset})",
+    volumes=16,
 )
 def linear_fit(
     unwrapped: np.ndarray,

@@ -15,6 +15,7 @@ from ..registry import method
     label="Weighted mean",
     cite=("Dymerska2021",),
     sentence="The total field was the mean over the echoes, weighted by squared magnitude and echo time",
+    volumes=16,
 )
 def weighted_mean(
     unwrapped: np.ndarray,

@@ -12,7 +12,7 @@ from ..progress import Progress, no_progress
 from ..registry import Param, method
 
 
-@method(stage="masking", label="Hole filling", cite=(), sentence="Holes in the mask were filled")
+@method(stage="masking", label="Hole filling", cite=(), sentence="Holes in the mask were filled", volumes=1)
 def fill_holes(
     mask: np.ndarray,
     grid: Grid,

@@ -9,7 +9,7 @@ from ..progress import Progress, no_progress
 from ..registry import method
 
 
-@method(stage="masking", label="Given mask", cite=(), sentence="A mask made beforehand was used")
+@method(stage="masking", label="Given mask", cite=(), sentence="A mask made beforehand was used", volumes=1)
 def given(given_mask: np.ndarray, *, progress: Progress = no_progress) -> np.ndarray:
     """Use the mask that the user gives: its voxels other than zero.
 

@@ -9,7 +9,13 @@ from ..progress import Progress, no_progress
 from ..registry import method
 
 
-@method(stage="masking", label="Largest part", cite=(), sentence="The largest connected part of the mask was kept")
+@method(
+    stage="masking",
+    label="Largest part",
+    cite=(),
+    sentence="The largest connected part of the mask was kept",
+    volumes=2,
+)
 def keep_largest(mask: np.ndarray, *, progress: Progress = no_progress) -> np.ndarray:
     """Keep the largest connected part of the mask.
 

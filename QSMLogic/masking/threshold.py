@@ -22,6 +22,7 @@ BRIGHTEST = 99.0
     label="Magnitude threshold",
     cite=("Otsu1979",),
     sentence="Voxels brighter than a threshold on the magnitude, combined over echoes, were kept",
+    volumes=5,
 )
 def threshold(
     magnitude: np.ndarray,

@@ -14,6 +14,7 @@ from ..roi import Reference, reference_statistics, relative_to
     label="Whole-brain mean",
     cite=("Bilgic2024",),
     sentence="The susceptibility is relative to its mean over the mask",
+    volumes=4,
 )
 def mean(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress) -> tuple[np.ndarray, Reference]:
     """Subtract the mean over the mask.

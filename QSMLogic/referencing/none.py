@@ -9,7 +9,7 @@ from ..registry import method
 from ..roi import relative_to
 
 
-@method(stage="referencing", label="None", cite=(), sentence="The susceptibility was not referenced")
+@method(stage="referencing", label="None", cite=(), sentence="The susceptibility was not referenced", volumes=3)
 def none(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress) -> tuple[np.ndarray, None]:
     """Leave the zero of the map where the inversion put it.
 

@@ -17,6 +17,7 @@ from ..roi import Reference, reference_statistics, relative_to
     label="Region",
     cite=("Bilgic2024",),
     sentence="The susceptibility is relative to its mean over the region with label {label}",
+    volumes=4,
 )
 def region(
     chi: np.ndarray,

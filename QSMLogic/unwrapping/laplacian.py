@@ -18,6 +18,7 @@ from ..spanning_tree import Crop
     label="Laplacian",
     cite=("Schofield2003",),
     sentence="Phase was unwrapped with the Laplacian method",
+    volumes=12,
 )
 def laplacian(phase: np.ndarray, mask: np.ndarray, grid: Grid, progress: Progress = no_progress) -> np.ndarray:
     """Take the Laplacian from wrapped differences, which no wrap can disturb, and invert it; echo by echo.

@@ -32,6 +32,7 @@ SLABS_BETWEEN_REPORTS = 64
     label="ROMEO",
     cite=("Dymerska2021",),
     sentence="Phase was unwrapped with ROMEO (template echo {template})",
+    volumes=65,
 )
 def romeo(
     phase: np.ndarray,
