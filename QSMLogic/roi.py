@@ -146,24 +146,18 @@ def write_table(
     unit: str = "ppm",
     reference: Reference | None = None,
 ) -> None:
-    """Write the rows as CSV: lines of comment that start with #, then one line per region.
+    """Write the rows as CSV, one line of titles and one line per region.
 
-    The comments state the unit, and the reference with its mean and sd. Values keep seven significant digits, more
-    than a float32 map holds; a value that does not exist is an empty cell.
+    Every line states the unit of its statistics (volume: mm3), and the reference with its mean and sd before it was
+    subtracted. Values keep seven significant digits, more than a float32 map holds; what does not exist is empty.
     """
-    said = "# reference: none"
-    if reference is not None:
-        said = (
-            f"# reference: {reference.name}; mean {reference.mean:.7g} {unit}, sd {reference.sd:.7g} {unit}, "
-            f"{reference.voxels} voxels, before it was subtracted"
-        )
+    columns = [field.name for field in fields(RegionStatistics)]
+    zero = ["none", "", ""] if reference is None else [reference.name, reference.mean, reference.sd]
     with Path(path).open("w", newline="", encoding="utf-8") as file:
-        file.write(f"# mean, sd, median, q1, q3, minimum, maximum in {unit}; volume in mm3\n{said}\n")
         table = csv.writer(file, lineterminator="\n")
-        columns = [field.name for field in fields(RegionStatistics)]
-        table.writerow(columns)
+        table.writerow([*columns, "unit", "reference", "reference_mean", "reference_sd"])
         for row in rows:
-            table.writerow([_cell(getattr(row, name)) for name in columns])
+            table.writerow([_cell(value) for value in (*(getattr(row, name) for name in columns), unit, *zero)])
 
 
 def _cell(value: str | float | None) -> str:

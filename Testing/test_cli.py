@@ -185,24 +185,19 @@ def test_the_field_by_every_method(name, inputs, tmp_path, head):
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"totalfield.nii.gz", "fieldnoise.nii.gz", "residual.nii.gz", "provenance.json"} <= made
     total, _ = read_volume(tmp_path / "out" / "totalfield.nii.gz")
-    if name in METHODS["unwrapping"]:
-        again = ["unwrapping", name, *words[2:-1], str(tmp_path / "again")]
-        assert main(again) == 0
-        made = {path.name for path in (tmp_path / "again").iterdir()}
-        assert made == {"unwrapped.nii.gz", "totalfield.nii.gz", "provenance.json"}
-        assert np.allclose(read_volume(tmp_path / "again" / "totalfield.nii.gz")[0], total, atol=1e-5)
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    chain = ["conditioning", "unwrapping", "field"] if name in METHODS["unwrapping"] else ["field"]
+    assert list(record["stage_seconds"]) == chain
     if name != "laplacian":
         assert np.corrcoef(total[head.mask], head.total_field[head.mask])[0, 1] > 0.95
 
 
 def test_unwrapping_is_congruent_with_the_phase_as_given(inputs, tmp_path, head):
-    words = ["unwrapping", "romeo", *given(inputs, "phase", "magnitude", "mask"), "--conditioning", "none"]
+    words = ["unwrapping", "romeo", *given(inputs, "phase", "magnitude", "mask")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     turns = (read_image(tmp_path / "out" / "unwrapped.nii.gz")[0] - head.scan.phase)[head.mask] / (2 * np.pi)
     assert np.abs(turns - turns.round()).max() < 1e-4
-    record = json.loads((tmp_path / "out" / "provenance.json").read_text())
-    assert list(record["stage_seconds"]) == ["conditioning", "unwrapping", "field"]
-    assert record["settings"]["conditioning"] == {"method": "none"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"unwrapped.nii.gz", "provenance.json"}
 
 
 def test_the_other_stages_by_themselves(inputs, tmp_path, head):
@@ -222,8 +217,7 @@ def test_regions(inputs, tmp_path, head, capsys):
     table = tmp_path / "table.csv"
     words = ["roi", "--chi", str(inputs / "chi.nii.gz"), "--labels", str(inputs / "labels.nii.gz"), "--out", str(table)]
     assert main([*words, "--names", str(inputs / "names.csv"), "--mask", str(inputs / "mask.nii.gz")]) == 0
-    lines = [line for line in table.read_text().splitlines() if not line.startswith("#")]
-    rows = {row["name"]: row for row in csv.DictReader(lines)}
+    rows = {row["name"]: row for row in csv.DictReader(table.read_text().splitlines())}
     values = head.chi[(head.labels == 3) & head.mask]
     assert float(rows["putamen"]["mean"]) == pytest.approx(values.mean(), abs=1e-6)
     assert float(rows["putamen"]["sd"]) == pytest.approx(values.std(ddof=1), abs=1e-6)
@@ -232,7 +226,7 @@ def test_regions(inputs, tmp_path, head, capsys):
     capsys.readouterr()
     refused(capsys, words, "table.csv exists already: choose another name, or overwrite it with --force")
     assert main([*words, "--force", "--names", str(inputs / "names.csv"), "--reference", "putamen"]) == 0
-    assert "putamen; mean " in table.read_text()
+    assert ",ppm,putamen," in table.read_text()
     assert main([*words, "--force", "--reference", "mean"]) == 0
     capsys.readouterr()
     refused(capsys, [*words, "--force", "--reference", "nose"], "none, mean, or a label is needed: ")

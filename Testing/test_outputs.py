@@ -59,6 +59,15 @@ def test_existing_files_are_refused_before_the_work(tmp_path):
     assert content(tmp_path) == {"a.txt": "new", "b.txt": "new", "other.txt": "mine"}
 
 
+def test_with_force_no_map_of_the_earlier_run_stays(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "kept.txt").write_text("old")
+    (tmp_path / "other.txt").write_text("mine")
+    with OutputFolder(tmp_path, NAMES, stale=["kept.txt"], force=True) as out:
+        fill(out)
+    assert content(tmp_path) == {"a.txt": "new", "b.txt": "new", "other.txt": "mine"}
+
+
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match=r"holds a\.txt already"), OutputFolder(tmp_path, NAMES) as out:
         fill(out)

@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> None:
         raise InputError("No phase is given: name the phase images with --phase (or --real and --imaginary).")
     written = kept(FILES, args.keep)
     names = [*map(file_of, written), *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
-    with OutputFolder(args.out, names, force=args.force) as out:
+    with OutputFolder(args.out, names, stale=[*map(file_of, FILES), FIGURE, TABLE], force=args.force) as out:
         loaded = load(named)
         result = compute(loaded, settings)
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry)

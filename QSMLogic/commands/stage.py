@@ -39,7 +39,7 @@ FROM_PHASE = ("phase", "unwrapped")
 """A method that needs one of these can start from phase: the stages between are run for it."""
 
 TO_FIELD = ("conditioning", "unwrapping", "field")
-"""Unwrapping is for the field, so both are made, by the default preset's methods before and after it."""
+"""What `qsm field METHOD` runs for the name of an unwrapping method; the others are the default preset's."""
 
 
 def add(commands: Any) -> None:
@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
         parser = commands.add_parser(stage.name, help=f"{stage.label} alone, by one of its methods")
         methods = parser.add_subparsers(title="methods", metavar="METHOD", required=True)
         for method in _offered(stage.name):
-            _add_method(methods, method)
+            _add_method(methods, method, stage.name)
 
 
 def _offered(stage: str) -> Iterator[Method]:
@@ -58,9 +58,9 @@ def _offered(stage: str) -> Iterator[Method]:
         yield from (method for name, method in METHODS["unwrapping"].items() if name not in METHODS["field"])
 
 
-def _add_method(methods: Any, method: Method) -> None:
+def _add_method(methods: Any, method: Method, stage: str) -> None:
     parser = add_command(methods, method.name, _work, f"{method.label}: {method.summary}")
-    parser.set_defaults(method=method)
+    parser.set_defaults(method=method, stage=stage)
     needed = (*method.inputs, *method.optional_inputs)
     add_echoes(parser, RAW if set(needed) & set(FROM_PHASE) else ("magnitude",))
     group = parser.add_argument_group("maps to start from")
@@ -71,21 +71,16 @@ def _add_method(methods: Any, method: Method) -> None:
     if "labels" in needed:
         group.add_argument("--labels", type=Path, metavar="FILE")
     add_facts(parser)
-    if method.stage == "unwrapping":
+    if method.stage != stage:
         names = listed(METHODS["conditioning"])
         parser.add_argument("--conditioning", metavar="METHOD", help=f"what is done to the phase before: {names}")
-    add_output(parser, keep=[FILES[name] for name in _made(method) if name not in RESULTS and name != _product(method)])
+    add_output(parser, keep=[FILES[name] for name in _made(method, stage) if name not in RESULTS])
     add_parameters(parser, method.parameters, f"parameters of {method.label}")
 
 
-def _product(method: Method) -> str:
-    """Name of what the method itself makes."""
-    return STAGES[method.stage].outputs[0]
-
-
-def _made(method: Method) -> list[str]:
+def _made(method: Method, stage: str) -> list[str]:
     """Names of the maps that a command makes."""
-    stages = TO_FIELD if method.stage == "unwrapping" else (method.stage,)
+    stages = (stage,) if method.stage == stage else TO_FIELD
     return [name for stage in stages for name in STAGES[stage].outputs if name in FILES]
 
 
@@ -93,7 +88,7 @@ def _steps(args: argparse.Namespace) -> dict[str, Step]:
     """Return the steps of a command by their stages."""
     method: Method = args.method
     own = Step(method.name, chosen(args, method))
-    if method.stage != "unwrapping":
+    if method.stage == args.stage:
         return {method.stage: own}
     changes = {} if args.conditioning is None else {"conditioning.method": args.conditioning}
     settings = replace(Settings.preset().changed(changes), unwrapping=own)
@@ -102,9 +97,12 @@ def _steps(args: argparse.Namespace) -> dict[str, Step]:
 
 def _work(args: argparse.Namespace) -> None:
     steps = _steps(args)
-    written = dict.fromkeys([_product(args.method), *kept(_made(args.method), getattr(args, "keep", ()))])
+    made_here = _made(args.method, args.stage)
+    product = STAGES[args.method.stage].outputs[0]
+    written = dict.fromkeys([product, *kept(made_here, getattr(args, "keep", ()))])
     named = sources(args, MAPS)
-    with OutputFolder(args.out, [*map(file_of, written), PROVENANCE], force=args.force) as out:
+    names = [*map(file_of, written), PROVENANCE]
+    with OutputFolder(args.out, names, stale=map(file_of, made_here), force=args.force) as out:
         loaded = load(named)
         with Reporter() as progress:
             made, seconds = _compute(steps, _with_mask(loaded.data), progress)

@@ -28,15 +28,20 @@ ALL_MAY_READ = 0o666
 class OutputFolder:
     """A transaction on a folder: files are written into `staging` and moved into place when the block ends well.
 
-    names: the files the run will write, refused at once (before any work) where they exist, unless force. While the
-    block runs no other run can write into the folder. After an error, a cancel or a signal the folder is as before.
+    names: the files the run will write, refused at once (before any work) where they exist, unless force. stale: files
+    that an earlier run of the same kind may have written beside them; with force they go, so that no folder holds maps
+    of two runs. While the block runs no other run can write into the folder. After an error, a cancel or a signal the
+    folder is as before.
     Raises InputError in one sentence for every refusal.
     """
 
-    def __init__(self, folder: str | Path, names: Iterable[str], *, force: bool = False) -> None:
+    def __init__(
+        self, folder: str | Path, names: Iterable[str], *, stale: Iterable[str] = (), force: bool = False
+    ) -> None:
         """Note what will be written; nothing happens before the block is entered."""
         self.folder = Path(folder)
         self.names = tuple(names)
+        self.stale = tuple(stale)
         self.force = force
         self.staging = self.folder / UNFINISHED
         self._made: list[Path] = []
@@ -110,9 +115,10 @@ class OutputFolder:
         replaced.mkdir()
         moved: list[str] = []
         try:
-            for name in new:
+            for name in {*new, *(self.stale if self.force else ())}:
                 if (self.folder / name).exists():
                     os.replace(self.folder / name, replaced / name)
+            for name in new:
                 moved.append(name)
                 os.replace(self.staging / name, self.folder / name)
         except BaseException:
