@@ -34,6 +34,9 @@ BRAIN_SHARES = 0.45, 0.25
 """Of the volume of a whole head, the box of the brain, and the brain; as long as the mask is not known. A spanning tree
 takes memory for every voxel of the mask, other methods for every voxel of its box."""
 
+HELD_BACK = 1.1
+"""Times what is in use: memory that has been freed but not given back to the system."""
+
 OVERHEAD = 80 << 20
 """Bytes that libraries and threads take, whatever the size of the images."""
 
@@ -155,7 +158,7 @@ def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask:
                 work *= max(1.0, echoes / ECHOES_STATED)
             most = max(most, kept + made + work)
         kept += made * (2 if settings.two_pass and stage.name in ("background", "inversion") else 1)
-    return int(most * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize) + OVERHEAD
+    return int(HELD_BACK * most * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize) + OVERHEAD
 
 
 def _box_share(mask: np.ndarray) -> float:

@@ -1,0 +1,277 @@
+"""Measure every method on a phantom: error, time and memory. Writes docs/benchmarks.json and docs/benchmarks.md.
+
+    python Testing/benchmark.py                                  the built-in head
+    python Testing/benchmark.py --data DIR --peer peers.json     a folder of images with truth, beside another program
+
+Each method gets the true input of its stage; methods of the field get phase that the default preset has
+conditioned and unwrapped. Errors are against the truth, in one mask for all: the brain for inversions, the
+brain less 4 mm for the rest; what a method drops counts as zero. Time is that of the method itself, in seconds and in
+FFT units: multiples of one float32 real transform of the volume, forward and back, measured in the same run. Memory is
+the peak of what numpy and scipy allocate (tracemalloc) in a run of its own, beyond the inputs, in float32 volumes: of
+methods with four echoes and a mask that fills the image, which is the most they take and what they state; of whole
+runs as they are, beside what the check before a run reckons with.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from cases import ALL, B0_DIRECTION
+
+from QSMLogic import metrics, pipeline
+from QSMLogic.errors import InputError
+from QSMLogic.grid import Grid
+from QSMLogic.io.nifti import read_echoes, read_volume
+from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.morphology import erode
+from QSMLogic.operators import good_size, inverse, transform
+from QSMLogic.parallel import threads
+from QSMLogic.phantom import Phantom, head_phantom
+from QSMLogic.progress import no_progress
+from QSMLogic.report.provenance import versions
+from QSMLogic.scan import Scan
+from QSMLogic.settings import Settings, preset_names
+
+DOCS = Path(__file__).parents[1] / "docs"
+KEPT, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
+BUILT_IN = "built-in head, 1.5 mm, 3 T, SNR 100, simulated on voxels of half the size"
+EDGE = 4.0
+"""mm; left out of the mask where a method cannot know the field beyond it."""
+FFT_REPEATS = 7
+COLUMNS = ("nrmse", "xsim", "slope", "seconds", "units", "volumes", "stated", "silence")
+HEADINGS = ("error %", "XSIM", "slope", "s", "FFT units", "volumes", "stated", "longest silence, s")
+DECIMALS = (1, 3, 2, 2, 0, 1, 1, 2)
+PEER = ("nrmse", "xsim", "units")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with inputs/ and groundtruth/; default: the built-in head")
+    parser.add_argument("--peer", type=Path, help="figures of another program on the same data")
+    parser.add_argument("--only", nargs="*", help="rows such as inversion:tkd or run:default; the others stay")
+    arguments = parser.parse_args()
+    name = arguments.data.name if arguments.data else "built-in"
+    phantom = read(arguments.data) if arguments.data else built_in()
+    every = [f"{stage}:{method}" for stage, method in ALL] + [f"run:{preset}" for preset in preset_names()]
+    everything = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    section = everything.get(name, {"rows": {}})
+    rows = {row: section["rows"][row] for row in every if row in section["rows"]}
+    unit = fft_unit(phantom.mask.shape)
+    for row in arguments.only or every:
+        rows[row] = measured(row, phantom, unit)
+        print(f"{row:28}", {key: value for key, value in rows[row].items() if key != "error"}, flush=True)
+    everything[name] = {
+        "what": arguments.data.name if arguments.data else BUILT_IN,
+        "shape": phantom.mask.shape,
+        "voxel_size": phantom.scan.grid.voxel_size,
+        "echoes": phantom.scan.echoes,
+        "fft_unit_s": round(unit, 4),
+        "machine": machine(),
+        "versions": versions(),
+        "rows": {row: rows[row] for row in every if row in rows},
+        "peer": json.loads(arguments.peer.read_text("utf-8")) if arguments.peer else section.get("peer"),
+    }
+    KEPT.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
+    PAGE.write_text(page(everything), "utf-8")
+
+
+def built_in() -> Phantom:
+    return head_phantom((128, 144, 128), (1.5, 1.5, 1.5), b0_direction=B0_DIRECTION, fine=2)
+
+
+def read(folder: Path) -> Any:
+    """Read a folder laid out as inputs/{phase,magnitude,mask,params}, groundtruth/{totalfield,localfield,chimap}."""
+
+    def image(path: str) -> np.ndarray:
+        return read_volume(folder / f"{path}.nii.gz")[0]
+
+    def echoes(name: str) -> np.ndarray:
+        return read_echoes([folder / f"inputs/{name}.nii.gz"], name)[0]
+
+    facts = json.loads((folder / "inputs/params.json").read_text("utf-8"))
+    mask = image("inputs/mask") > 0
+    grid = Grid(mask.shape, facts["voxel_size"], b0_direction=facts["B0_dir"])
+    scan = Scan(echoes("phase"), echoes("magnitude"), tuple(facts["TE"]), facts["B0"], grid)
+    truth = {n: image(f"groundtruth/{f}").astype(np.float32) for n, f in truth_files().items()}
+    labels = image("groundtruth/dseg").astype(np.int16)
+    return SimpleNamespace(scan=scan, mask=mask, labels=labels, **truth)
+
+
+def truth_files() -> dict[str, str]:
+    return {"total_field": "totalfield", "local_field": "localfield", "chi": "chimap"}
+
+
+def fft_unit(shape: tuple[int, ...]) -> float:
+    """Return the seconds of one real transform of the volume, forward and back."""
+    image = np.random.default_rng(0).standard_normal([good_size(n) for n in shape]).astype(np.float32)
+    times = []
+    for _ in range(FFT_REPEATS):
+        start = time.perf_counter()
+        inverse(transform(image), image.shape)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[2:]))
+
+
+def inputs(stage: str, phantom: Any) -> dict[str, Any]:
+    scan, mask = phantom.scan, phantom.mask
+    data = {
+        "phase": scan.phase,
+        "magnitude": scan.magnitude,
+        "echo_times": scan.echo_times,
+        "field_strength": scan.field_strength,
+        "grid": scan.grid,
+        "valid": scan.valid,
+        "given_mask": mask,
+        "mask": mask,
+        "labels": phantom.labels,
+    }
+    if stage in ("background", "inversion"):
+        data |= {"total_field": phantom.total_field, "local_field": phantom.local_field}
+    return data | ({"chi": phantom.chi} if stage == "referencing" else {})
+
+
+def measured(row: str, phantom: Any, unit: float) -> dict[str, Any]:
+    """Time a row, then run it again to measure its memory."""
+    stage, name = row.split(":")
+    last, silence = time.perf_counter(), 0.0
+
+    def listen(fraction: float, message: str = "") -> None:
+        nonlocal last, silence
+        now = time.perf_counter()
+        last, silence = now, max(silence, now - last)
+
+    call = whole_run(name, phantom, listen) if stage == "run" else one_method(stage, name, phantom, listen)
+    try:
+        start = last = time.perf_counter()
+        outputs = call()
+        seconds = time.perf_counter() - start
+        silence = round(silence, 3)
+        found = {"seconds": round(seconds, 3), "units": round(seconds / unit, 1), "silence": silence}
+    except InputError as error:
+        return {"error": str(error)}
+    if stage == "run":
+        needed = pipeline.memory_needed(phantom.mask.shape, phantom.scan.echoes, Settings.preset(name))
+        found |= {"volumes": volumes(call, phantom.mask.size), "stated": in_volumes(needed, phantom.mask.size)}
+    else:
+        filled = filled_head()
+        found["volumes"] = volumes(one_method(stage, name, filled, no_progress), filled.mask.size)
+        found["stated"] = METHODS[stage][name].volumes
+    kind = "chi" if stage == "run" else STAGES[stage].outputs[0]
+    return scores(kind, outputs[kind], stage, phantom) | found
+
+
+def volumes(call: Callable[[], Any], voxels: int) -> float:
+    """Return the peak of the memory that a call allocates, in float32 volumes."""
+    tracemalloc.start()
+    try:
+        call()
+        return in_volumes(tracemalloc.get_traced_memory()[1], voxels)
+    finally:
+        tracemalloc.stop()
+
+
+def in_volumes(size: int, voxels: int) -> float:
+    return round(size / (np.dtype(np.float32).itemsize * voxels), 2)
+
+
+@cache
+def filled_head() -> Any:
+    """Return a coarser head of which every voxel is in the mask."""
+    head = head_phantom((96, 112, 96), (2.0, 2.0, 2.0), b0_direction=B0_DIRECTION)
+    return replace(head, mask=np.ones_like(head.mask))
+
+
+def one_method(stage: str, name: str, phantom: Any, listen: Any) -> Any:
+    record, data = METHODS[stage][name], inputs(stage, phantom)
+    for before in ("conditioning", "unwrapping"):
+        if "unwrapped" in record.inputs:
+            step = getattr(Settings.preset(), before)
+            data |= pipeline.run_stage(before, step.method, step.parameters, data)
+    return lambda: pipeline.run_stage(stage, name, {}, data, listen)
+
+
+def whole_run(preset: str, phantom: Any, listen: Any) -> Any:
+    settings = Settings.preset(preset)
+    return lambda: pipeline.run(phantom.scan, settings, given_mask=phantom.mask, progress=listen).maps
+
+
+def scores(kind: str, made: np.ndarray, stage: str, phantom: Any) -> dict[str, float]:
+    if kind == "mask":
+        return {"dice": round(metrics.dice(made, phantom.mask), 4)}
+    if not hasattr(phantom, kind):
+        return {}
+    where = phantom.mask if stage in ("inversion", "referencing") else erode(phantom.mask, phantom.scan.grid, EDGE)
+    made, truth = (np.where(where, image, 0) for image in (made, getattr(phantom, kind)))
+    return {
+        "nrmse": round(metrics.nrmse(made, truth, where), 3),
+        "xsim": round(metrics.xsim(made, truth, where), 4),
+        "slope": round(metrics.slope(made, truth, where), 4),
+    }
+
+
+def machine() -> str:
+    """Return the processor's model and how many of its threads are used."""
+    model = platform.processor() or platform.machine()
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        named = [line for line in listing.read_text("utf-8").splitlines() if line.startswith("model name")]
+        model = named[0].split(":", 1)[1].strip() if named else model
+    return f"{model}, {threads()} of {os.cpu_count()} threads"
+
+
+def page(everything: dict[str, Any]) -> str:
+    """Return the page: a table for each phantom."""
+    doc = __doc__ or ""
+    parts = ["# Benchmarks", "Made by `make bench`; do not edit.", doc.split("\n\n")[-1].strip()]
+    parts.append(
+        "The longest silence is the longest time between two reports of progress: a run can be cancelled then."
+    )
+    for name, section in everything.items():
+        parts += [f"## {name}", facts(section), table(section)]
+    return "\n\n".join(parts) + "\n"
+
+
+def facts(section: dict[str, Any]) -> str:
+    sides, sizes = (" x ".join(f"{n:g}" for n in section[key]) for key in ("shape", "voxel_size"))
+    used = ", ".join(f"{name} {version}" for name, version in section["versions"].items())
+    lines = [
+        f"- data: {section['what']}; {sides} voxels of {sizes} mm, {section['echoes']} echoes",
+        f"- machine: {section['machine']}; one FFT unit = {section['fft_unit_s'] * 1e3:.0f} ms",
+        f"- versions: {used}",
+    ]
+    if section.get("peer"):
+        lines.append(
+            f"- peer: {section['peer']['peer']}; its FFT unit was {section['peer']['fft_unit_s'] * 1e3:.0f} ms"
+        )
+    return "\n".join(lines)
+
+
+def table(section: dict[str, Any]) -> str:
+    peer = (section.get("peer") or {}).get("rows", {})
+    heads = ["method", *HEADINGS, *(f"peer: {HEADINGS[COLUMNS.index(key)]}" for key in PEER if peer)]
+    rows = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
+    for row, values in section["rows"].items():
+        if "error" in values:
+            rows.append(f"| {row} | {values['error']} |" + " |" * (len(heads) - 2))
+            continue
+        cells = [cell(values, key) for key in COLUMNS] + [cell(peer.get(row, {}), key) for key in PEER if peer]
+        rows.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def cell(values: dict[str, Any], key: str) -> str:
+    return f"{values[key]:.{DECIMALS[COLUMNS.index(key)]}f}" if key in values else ""
+
+
+if __name__ == "__main__":
+    main()
