@@ -37,7 +37,7 @@ takes memory for every voxel of the mask, other methods for every voxel of its b
 HELD_BACK = 1.1
 """Times what is in use: memory that has been freed but not given back to the system."""
 
-OVERHEAD = 80 << 20
+OVERHEAD = 96 << 20
 """Bytes that libraries and threads take, whatever the size of the images."""
 
 ECHOES_STATED = 4

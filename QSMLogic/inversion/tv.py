@@ -37,7 +37,7 @@ DATA_PENALTY = 0.05
     cite=("Bilgic2014", "Milovic2018"),
     sentence="Susceptibility was computed by weighted inversion with a total-variation prior by ADMM "
     "(regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=20,
+    volumes=22,
 )
 def tv(
     local_field: np.ndarray,

@@ -19,7 +19,7 @@ from ..registry import Param, method
     label="Phase quality",
     cite=("Dymerska2021", "Otsu1979"),
     sentence="Voxels whose phase is coherent with its neighbours and between echoes were kept",
-    volumes=7,
+    volumes=8,
 )
 def phase_quality(
     phase: np.ndarray,
