@@ -2,6 +2,7 @@
 # make test    run the tests
 # make lint    run the linters and the type checker
 # make bench   measure time and error of every method
+# make evidence  compare ways through the pipeline on several heads
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 OLDEST := 3.11
 
-.PHONY: venv demo test lint bench clean
+.PHONY: venv demo test lint bench evidence clean
 
 venv: $(READY)
 
@@ -40,6 +41,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python Testing/benchmark.py
+
+evidence: $(READY)
+	$(BIN)/python Testing/robustness.py
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from QSMLogic.field.linear_fit import linear_fit
 from QSMLogic.field.nonlinear_fit import nonlinear_fit
 from QSMLogic.field.weighted_mean import weighted_mean
 from QSMLogic.grid import Grid
+from QSMLogic.noise import noise_level
 
 SHAPE = (21, 18, 23)
 GRID = Grid(SHAPE, (1, 1, 2), b0_direction=(0, 0, 1))

@@ -68,8 +68,7 @@ def tv(
     field *= window.mask
     weight = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
     kernel = dipole_kernel(window.grid)
-    noise = max(noise_level(local_field, mask), LEAST_NOISE * float(local_field[mask].std()))
-    strength = regularization or PER_NOISE * noise * grid.voxel_volume ** (1 / 3)
+    strength = regularization or automatic_weight(local_field, mask, grid)
     splits = [_field_split(field, weight), variation_split(window.mask, SHRINKAGE, strength / SHRINKAGE)]
 
     def solved(extra: list[Split], report: Progress) -> np.ndarray:
@@ -94,6 +93,12 @@ def tv(
             chi = solved([], part(progress, 0.5, 1))
     progress(1.0, "")
     return window.paste(chi) * mask
+
+
+def automatic_weight(local_field: np.ndarray, mask: np.ndarray, grid: Grid) -> float:
+    """Weight of the total variation (ppm mm) for the noise that a local field (x, y, z; ppm) shows in the mask."""
+    noise = max(noise_level(local_field, mask), LEAST_NOISE * float(local_field[mask].std()))
+    return PER_NOISE * noise * grid.voxel_volume ** (1 / 3)
 
 
 def _field_split(field: np.ndarray, weight: np.ndarray) -> Split:
