@@ -3,6 +3,7 @@
 # make lint    run the linters and the type checker
 # make bench   measure time and error of every method
 # make evidence  compare ways through the pipeline on several heads
+# make docs    write the methods' pages anew, with pictures
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -41,6 +42,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python Testing/benchmark.py
+
+docs: $(READY)
+	$(BIN)/python Testing/make_docs.py --pictures
 
 evidence: $(READY)
 	$(BIN)/python Testing/robustness.py
