@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import numbers
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -83,8 +84,10 @@ class Parameter:
         said = f"{method}: {self.info.label} ="
         if self.choices and value not in self.choices:
             raise InputError(f"{said} {value!r}, allowed {', '.join(self.choices)}")
-        if self.kind is float and type(value) is int:
+        if self.kind is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
             value = float(value)
+        elif self.kind is int and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+            value = int(value)
         if type(value) is not self.kind:
             raise InputError(f"{said} {value!r}, a value of type {self.kind.__name__} is needed")
         if isinstance(value, int | float) and not self._in_range(value):
