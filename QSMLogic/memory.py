@@ -12,7 +12,10 @@ from .errors import InputError
 GIBIBYTE = 1 << 30
 
 GROUP_LIMIT, GROUP_USE = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-"""A container's limit on Linux, and how much of it is used."""
+"""A container's limit on Linux, and how much of it is used, copies of files included."""
+
+GROUP_DETAILS = Path("/sys/fs/cgroup/memory.stat")
+"""How much of that the system gives back when asked."""
 
 
 def check_memory(needed: int) -> None:
@@ -48,7 +51,8 @@ def _physical() -> int | None:
 
 def _group() -> int | None:
     try:
-        return int(GROUP_LIMIT.read_text()) - int(GROUP_USE.read_text())
+        cached = dict(line.split() for line in GROUP_DETAILS.read_text().splitlines())
+        return int(GROUP_LIMIT.read_text()) - int(GROUP_USE.read_text()) + int(cached.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
 

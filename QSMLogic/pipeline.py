@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import InputError
 from .memory import check_memory
-from .methods import METHODS, STAGES
+from .methods import METHODS, STAGES, Method
 from .morphology import not_empty
 from .progress import Progress, no_progress, part
 from .roi import Reference
@@ -136,6 +136,7 @@ def run_stage(
     if missing:
         needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
         raise InputError(f"{record.label} needs {needed}, which is not given.")
+    _check_stage_memory(record, data)
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
     outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
     progress(1.0, "")
@@ -147,24 +148,46 @@ def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask:
 
     shape: (x, y, z) of the images; mask: (x, y, z), where it is known.
     """
-    box, voxels = BRAIN_SHARES if mask is None else (_box_share(mask), float(mask.mean()))
+    shares = BRAIN_SHARES if mask is None else _shares(mask)
     kept = most = 0.0
     for stage in STAGES.values():
         made = sum(echoes if output in PER_ECHO else 1 for output in stage.outputs)
         for step in settings.steps(stage.name):
-            record = METHODS[stage.name][step.method]
-            work = record.volumes * {"masking": 1.0, "conditioning": voxels, "unwrapping": voxels}.get(stage.name, box)
-            if stage.name in PER_ECHO_STAGES:
-                work *= max(1.0, echoes / ECHOES_STATED)
-            most = max(most, kept + made + work)
+            most = max(most, kept + made + _work(METHODS[stage.name][step.method], echoes, shares))
         kept += made * (2 if settings.two_pass and stage.name in ("background", "inversion") else 1)
-    return int(HELD_BACK * most * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize) + OVERHEAD
+    return _in_bytes(most, shape) + OVERHEAD
 
 
-def _box_share(mask: np.ndarray) -> float:
-    """How much of the volume the box of the mask fills."""
+def _check_stage_memory(record: Method, data: Mapping[str, Any]) -> None:
+    """Refuse a method that cannot fit beside what is held already."""
+    image = next((data[n] for n in ("mask", "phase", "magnitude", *record.inputs) if _is_image(data.get(n))), None)
+    if image is None:
+        return
+    mask = data.get("mask")
+    shares = (1.0, 1.0) if mask is None or not mask.any() else _shares(mask)
+    check_memory(_in_bytes(_work(record, len(data.get("echo_times") or (0,)), shares), image.shape[:3]))
+
+
+def _is_image(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim >= 3
+
+
+def _in_bytes(volumes: float, shape: tuple[int, ...]) -> int:
+    return int(HELD_BACK * volumes * np.prod(shape, dtype=float) * np.dtype(np.float32).itemsize)
+
+
+def _work(record: Method, echoes: int, shares: tuple[float, float]) -> float:
+    """Memory of a method in volumes, for a mask whose box and voxels are these shares of the volume."""
+    box, voxels = shares
+    work = record.volumes * {"masking": 1.0, "conditioning": voxels, "unwrapping": voxels}.get(record.stage, box)
+    return work * max(1.0, echoes / ECHOES_STATED) if record.stage in PER_ECHO_STAGES else work
+
+
+def _shares(mask: np.ndarray) -> tuple[float, float]:
+    """How much of the volume the box of the mask fills, and how much the mask."""
     sides = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    return float(np.prod([(side[-1] - side[0] + 1) / n for side, n in zip(sides, mask.shape, strict=True)]))
+    box = np.prod([(side[-1] - side[0] + 1) / n for side, n in zip(sides, mask.shape, strict=True)])
+    return float(box), float(mask.mean())
 
 
 def _derived_weights(data: Mapping[str, Any]) -> np.ndarray | None:

@@ -8,6 +8,7 @@ import pytest
 from QSMLogic import memory
 from QSMLogic.errors import InputError
 from QSMLogic.memory import GIBIBYTE, available_memory, check_memory
+from QSMLogic.pipeline import run_stage
 
 
 def test_a_refusal_says_by_how_much(monkeypatch):
@@ -35,13 +36,15 @@ def test_the_smaller_of_machine_and_container_counts(monkeypatch):
 
 
 def test_the_limit_of_a_container(monkeypatch, tmp_path):
-    limit, use = tmp_path / "memory.max", tmp_path / "memory.current"
+    limit, use, details = (tmp_path / f"memory.{name}" for name in ("max", "current", "stat"))
     monkeypatch.setattr(memory, "GROUP_LIMIT", limit)
     monkeypatch.setattr(memory, "GROUP_USE", use)
+    monkeypatch.setattr(memory, "GROUP_DETAILS", details)
     assert memory._group() is None
     limit.write_text("1000\n")
     use.write_text("300\n")
-    assert memory._group() == 700
+    details.write_text("anon 200\ninactive_file 80\n")
+    assert memory._group() == 780
     limit.write_text("max\n")
     assert memory._group() is None
 
@@ -51,3 +54,10 @@ def test_this_machine_has_memory():
     free = available_memory()
     assert free is not None
     assert GIBIBYTE // 16 < free <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_single_method_is_refused_too(monkeypatch, clean_phantom):
+    monkeypatch.setattr(memory, "available_memory", lambda: 1000)
+    data = {"local_field": clean_phantom.local_field, "mask": clean_phantom.mask, "grid": clean_phantom.scan.grid}
+    with pytest.raises(InputError, match="GiB too little"):
+        run_stage("inversion", "tkd", {}, data)
