@@ -140,10 +140,18 @@ def page(table: dict[tuple[str, str], list[str]]) -> str:
             f"|---|---|{'---|' * len(HEADS)}",
             *rows,
             "",
+            f"Least error on each head: {'; '.join(best(table))}.",
+            "",
             f"Versions: {used}.",
             "",
         ]
     )
+
+
+def best(table: dict[tuple[str, str], list[str]]) -> list[str]:
+    """Say which way has the least error on each head."""
+    ways = [min(table, key=lambda way: float(table[way][i].split()[0])) for i in range(len(HEADS))]
+    return [f"{head}: {background} and {inversion}" for head, (background, inversion) in zip(HEADS, ways, strict=True)]
 
 
 if __name__ == "__main__":
