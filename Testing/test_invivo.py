@@ -69,11 +69,10 @@ def test_veins_and_nuclei_are_paramagnetic(made, subject):
 
 
 def test_the_basal_ganglia_stand_out(made):
-    """Pallidum and putamen of the head, by their place in this scan, against the whole brain."""
+    """The two pallida of the head, by their place in this scan, against the mean of the brain; reported: 0.1 to 0.2 ppm."""
     chi = volume(made("sub-head")["chimap"])
-    right, left = chi[31:35, 45:50, 19:23], chi[48:52, 46:52, 19:23]
-    assert np.quantile(right, 0.9) > 0.08
-    assert np.quantile(left, 0.9) > 0.08
+    assert chi[33:37, 42:45, 27:29].mean() > 0.12
+    assert chi[43:46, 42:45, 27:29].mean() > 0.12
 
 
 def test_the_geometry_is_that_of_the_input(made, shared_data):
