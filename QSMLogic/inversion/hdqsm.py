@@ -1,0 +1,93 @@
+"""Hybrid data fidelity: an absolute data term first, then a squared one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from ..grid import Grid
+from ..misfit import Measured, absolute_split, measured, squared_split
+from ..progress import Progress, no_progress, part
+from ..registry import Param, method
+from ..solvers import Split
+from ..total_variation import (
+    EXTERIOR_HELP,
+    SHRINKAGE,
+    Exterior,
+    absolute_weight,
+    automatic_weight,
+    inverted,
+    variation_split,
+)
+
+FIRST_STAGE_SHARE = 0.3
+"""Of the progress bar."""
+
+
+@method(
+    stage="inversion",
+    label="HD-QSM",
+    cite=("Lambert2022",),
+    sentence="Susceptibility was computed with a hybrid data term and a total-variation prior by ADMM "
+    "(HD-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
+    volumes=21,
+)
+def hdqsm(
+    local_field: np.ndarray,
+    mask: np.ndarray,
+    grid: Grid,
+    *,
+    weights: np.ndarray | None = None,
+    regularization: Annotated[
+        float | None, Param("Regularisation", "ppm mm", 1e-8, 1, "of the second stage; auto: from the noise")
+    ] = None,
+    exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
+    first_iterations: Annotated[
+        int, Param("Iterations of the first stage", "", 1, 1000, "of ADMM", advanced=True)
+    ] = 20,
+    tolerance: Annotated[
+        float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which a stage stops", advanced=True)
+    ] = 3e-3,
+    iterations: Annotated[
+        int, Param("Most iterations", "", 1, 2000, "of ADMM in the second stage", advanced=True)
+    ] = 300,
+    progress: Progress = no_progress,
+) -> np.ndarray:
+    """Find wrong voxels with an absolute misfit, then minimise a squared misfit in which they count less.
+
+    Parameters: local_field (x, y, z) ppm; mask (x, y, z) bool; weights (x, y, z), of the data, or None for equal ones.
+    Returns: chi (x, y, z) float32, ppm, zero outside mask. Raises: InputError where the mask is empty.
+
+    Notes: the second stage starts from zero, which its convex objective allows; sources may lie outside the mask, as in
+    TV.
+    """
+    data = measured(local_field, mask, grid, weights)
+
+    def stage(term: Split, strength: float, most: int, report: Progress) -> np.ndarray:
+        return inverted(
+            data,
+            [term, variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE)],
+            exterior,
+            penalty=strength / SHRINKAGE,
+            tolerance=tolerance,
+            iterations=most,
+            progress=report,
+        )
+
+    def first_stage() -> np.ndarray:
+        term = absolute_split(data.field, data.weight, 0.0)
+        return stage(term, absolute_weight(grid), first_iterations, part(progress, 0, FIRST_STAGE_SHARE))
+
+    second = squared_split(data.field, _trusted(data, first_stage()))
+    strength = regularization or automatic_weight(local_field, mask, grid)
+    chi = stage(second, strength, iterations, part(progress, FIRST_STAGE_SHARE, 1))
+    progress(1.0, "")
+    return data.window.paste(chi) * mask
+
+
+def _trusted(data: Measured, chi: np.ndarray) -> np.ndarray:
+    """Weight that is as it was where the map explains the field, and falls to zero where it does so least."""
+    misfit = np.abs(data.misfit(chi))
+    worst = misfit.max()
+    return data.weight * (1 - misfit / worst) if worst > 0 else data.weight
