@@ -24,7 +24,7 @@ WORST_PHASE_NOISE = np.float32(np.pi / np.sqrt(3))
 WEAKEST = np.float32(1e-4)
 """Of the largest magnitude: what is below counts as this, so that no voxel is without weight."""
 
-SLABS_BETWEEN_REPORTS = 16
+SLABS_BETWEEN_REPORTS = 4
 """About a million voxels: a fraction of a second."""
 
 
