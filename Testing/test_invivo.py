@@ -69,7 +69,7 @@ def test_veins_and_nuclei_are_paramagnetic(made, subject):
 
 
 def test_the_basal_ganglia_stand_out(made):
-    """The two pallida of the head, by their place in this scan, against the mean of the brain; reported: 0.1 to 0.2 ppm."""
+    """The two pallida of the head, by their place in this scan, against the mean of the brain."""
     chi = volume(made("sub-head")["chimap"])
     assert chi[33:37, 42:45, 27:29].mean() > 0.12
     assert chi[43:46, 42:45, 27:29].mean() > 0.12
