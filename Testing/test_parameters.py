@@ -216,6 +216,15 @@ def test_scales_of_phase(files):
     assert "Phase scale = 'turns', allowed radians" in refused(whole(files, phase_scale="turns"))
 
 
+def test_phase_that_fills_no_turn_is_taken_as_radians_aloud(files):
+    assert load(whole(files)).warnings == []
+    write_image(files / "p.nii", wrapped() * 0.5, GEOMETRY)
+    loaded = load(whole(files, phase=(files / "p.nii",)))
+    assert np.allclose(loaded.scan.phase, wrapped() * 0.5, atol=1e-6)
+    assert "taken as radians" in loaded.warnings[0]
+    assert load(whole(files, phase=(files / "p.nii",), phase_scale="radians")).warnings == []
+
+
 def test_sign_and_complex_images(files):
     assert np.allclose(load(whole(files, phase_sign=-1)).scan.phase, -wrapped(), atol=1e-6)
     signal = np.exp(1j * wrapped())

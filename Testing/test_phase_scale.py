@@ -39,6 +39,7 @@ def test_unknown_scale_is_refused(name):
         ({"low": -170, "high": 179, "units": "degrees"}, "degrees"),
         ({"low": -np.pi, "high": np.pi}, "radians"),
         ({"low": 0, "high": 2 * np.pi, "units": "arbitrary"}, "radians"),
+        ({"low": -2.0, "high": 1.9}, "radians"),
         ({"low": 0, "high": 4095, "integer": True}, "siemens"),
         ({"low": 3, "high": 4090, "integer": True, "units": "arbitrary"}, "siemens"),
         ({"low": -4096, "high": 4094, "integer": True}, "siemens_signed"),
@@ -63,7 +64,9 @@ def test_slope_and_intercept_of_twelve_bits_say_the_turn(slope, intercept):
     [
         {"low": 0, "high": 1},
         {"low": -1, "high": 1},
-        {"low": -2.0, "high": 1.9},
+        {"low": -1.04, "high": 1.03},
+        {"low": 0, "high": 3.1},
+        {"low": -3.3, "high": 3.1},
         {"low": -4096.0, "high": 4094.0},
         {"low": 0, "high": 3000, "integer": True},
         {"low": -300, "high": 4095, "integer": True},

@@ -19,6 +19,9 @@ from .phase_scale import detect_scale, magnitude_phase, to_radians, turned
 LARGEST_FIELD = 100.0
 """ppm; air against tissue makes some 10 ppm, so a larger field is in another unit (Hz)."""
 
+LEAST_TURN = 6.0
+"""rad; phase that was wrapped or holds noise spans more, so what spans less is told from radians by its size alone."""
+
 READERS = {"labels": read_labels, "unwrapped": read_image}
 """How maps are read that are not a single volume of numbers."""
 
@@ -111,13 +114,13 @@ def _echoes(
         _refuse_other_count(read, "real", "imaginary")
         read["magnitude"], read["phase"] = magnitude_phase(read["real"], read["imaginary"])
     elif "phase" in read:
-        read["phase"] = _radians(read["phase"], sources, phase_header)
+        read["phase"] = _radians(read["phase"], sources, phase_header, warnings)
     if "phase" in read and sources.phase_sign < 0:
         read["phase"] = turned(read["phase"])
     return read.get("phase"), read.get("magnitude"), space
 
 
-def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None) -> np.ndarray:
+def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None, warnings: list[str]) -> np.ndarray:
     """Return phase in radians by the scale the user named, or the one the headers leave no doubt about."""
     if sources.phase_scale != "auto":
         return to_radians(phase, sources.phase_scale)
@@ -134,7 +137,14 @@ def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None) -> 
     if header is not None:
         slope, intercept = scaling(header)
         stored = {"integer": holds_integers(header), "slope": slope, "intercept": intercept}
-    return to_radians(phase, detect_scale(low, high, units=units.pop(), **stored))
+    unit = units.pop()
+    scale = detect_scale(low, high, units=unit, **stored)
+    if not unit and high - low < LEAST_TURN:
+        warnings.append(
+            f"The phase runs from {low:g} to {high:g} and its header names no unit: it was taken as {scale.name}. "
+            "Name its scale with --phase-scale if that is wrong."
+        )
+    return to_radians(phase, scale)
 
 
 def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:

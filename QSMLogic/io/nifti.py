@@ -41,6 +41,11 @@ class Geometry:
     direction: tuple[float, ...]
     stored: np.ndarray | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def placed(self) -> bool:
+        """Whether the file says how the image lies in the scanner."""
+        return self.stored is None or bool(self.stored["qform_code"] > 0 or self.stored["sform_code"] > 0)
+
     def grid(self, b0_direction: Sequence[float] | None = None) -> Grid:
         """Return the grid; without a B0 direction (voxel axes) the main field runs along the patient's z axis."""
         if b0_direction is None:
@@ -164,6 +169,10 @@ def write_image(path: str | Path, array: np.ndarray, geometry: Geometry, *, forc
 def _refuse_no_file(path: Path) -> None:
     if not path.exists():
         raise InputError(f"There is no file {path}.")
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{ascii(str(path))} is a name outside UTF-8: rename the file or its folder.") from None
     if path.is_dir():
         raise InputError(f"{path} is a folder: give an image file.")
     if path.stat().st_size == 0:

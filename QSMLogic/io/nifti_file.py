@@ -59,6 +59,9 @@ DATA_TYPES = {
 }  # fmt: skip
 """Codes of the real numbers in the standard; the others are complex or colours."""
 
+MOST_DIMENSIONS = 7
+"""Of an image, in the standard."""
+
 SPACE_UNITS = 7
 """Bits of xyzt_units that hold the unit of length; the others hold that of time."""
 
@@ -165,7 +168,9 @@ def _shape(path: Path, header: np.ndarray) -> tuple[int, ...]:
     """Return (x, y, z, volume) once the header's claims have been checked."""
     said = f"{path}: its header"
     dimensions = int(header["dim"][0])
-    sizes = [int(n) for n in header["dim"][1 : 1 + max(0, min(dimensions, 7))]]
+    if dimensions > MOST_DIMENSIONS:
+        raise InputError(f"{said} says the image has {dimensions} dimensions: it is damaged.")
+    sizes = [int(n) for n in header["dim"][1 : 1 + max(0, dimensions)]]
     if not sizes or min(sizes) < 1:
         raise InputError(f"{said} says the image is {' x '.join(map(str, sizes)) or 'without size'}: it is damaged.")
     if len(sizes) < 3 or any(n != 1 for n in sizes[4:]):

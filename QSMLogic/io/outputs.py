@@ -45,6 +45,7 @@ class OutputFolder:
         self.force = force
         self.staging = self.folder / UNFINISHED
         self._made: list[Path] = []
+        self._taken = False
 
     def __enter__(self) -> Self:
         """Make the folder, take it, and refuse what exists."""
@@ -52,8 +53,11 @@ class OutputFolder:
             self._make_folder()
             self._take()
         except OSError as error:
-            self._remove_made()
+            self._clean() if self._taken else self._remove_made()
             raise InputError(f"Nothing can be written to {self.folder}: {error.strerror}.") from None
+        except InputError:
+            self._remove_made()
+            raise
         try:
             self._refuse_existing(self.names)
         except InputError:
@@ -98,6 +102,7 @@ class OutputFolder:
                 ) from None
             shutil.rmtree(self.staging)
             self.staging.mkdir()
+        self._taken = True
         (self.staging / OWNER).write_text(f"{socket.gethostname()} {os.getpid()}", "utf-8")
 
     def _refuse_existing(self, names: Iterable[str]) -> None:

@@ -24,8 +24,16 @@ PARAMETER_KEYS = ("TE", "B0", "B0_dir", "voxel_size")
 SAME_VOXEL = 0.01
 """Largest relative difference between the voxel size in a parameter file and in the image's header."""
 
+UNPLACED = (
+    "The image's header does not say how the image lies in the scanner (no qform, no sform): "
+    "B0 is taken to run along its third axis. Name it with --b0-direction where it does not."
+)
+
 SAME_FIELD_AXIS = 2.0
 """Degrees; a B0 direction further from the header's is worth a warning, nearer ones are rounding."""
+
+LARGEST_NUMBER = 1e9
+"""Nothing that is said of a scan is as large, in any unit; JSON may hold whole numbers that no float can."""
 
 SAME_ECHO_TIME = 1e-5
 """s; side-cars of magnitude and phase that differ by more belong to different echoes."""
@@ -58,7 +66,7 @@ class Acquisition:
             )
         grid = geometry.grid(self.b0_direction)
         if self.b0_direction is None:
-            return grid, ()
+            return grid, () if geometry.placed else (UNPLACED,)
         header = np.array(geometry.direction).reshape(3, 3)[2]
         angle = math.degrees(math.acos(min(1.0, abs(float(np.dot(header, grid.b0_direction))))))
         if angle <= SAME_FIELD_AXIS:
@@ -154,10 +162,10 @@ def refuse_other_echoes(phase: Sequence[Path], magnitude: Sequence[Path]) -> Non
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a JSON document: {error}.") from None
     if not isinstance(content, dict):
         raise InputError(f'{path}: names and values are needed, such as {{"TE": [0.005, 0.010], "B0": 3}}.')
@@ -186,7 +194,7 @@ def _numbers(path: Path, content: dict[str, Any], key: str, unit: str) -> tuple[
     values = content[key] if isinstance(content[key], list) else [content[key]]
     if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
         raise InputError(f"{path}: {key} = {content[key]!r}: numbers ({unit}) are needed.")
-    if not all(math.isfinite(v) for v in values):
+    if not all(abs(v) <= LARGEST_NUMBER for v in values):
         raise InputError(f"{path}: {key} = {content[key]!r}: finite numbers ({unit}) are needed.")
     return tuple(float(v) for v in values)
 

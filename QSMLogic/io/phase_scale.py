@@ -21,6 +21,10 @@ NEARLY = 0.02
 """Relative room for rounding of slope and intercept in headers, and of a range of radians that noise hardly fills."""
 
 
+BEYOND_UNIT = 1.05
+"""Phase stored as -1..1 per half turn stays below, rounding and interpolation included."""
+
+
 @dataclass(frozen=True)
 class PhaseScale:
     """How phase is stored: the step that is a whole turn, and the value that is phase 0."""
@@ -101,7 +105,7 @@ def detect_scale(
             f"The phase is in units of {units!r}, which is no angle: give a phase image, or name its scale "
             "(--phase-scale)."
         )
-    if _fills(low, high, -np.pi, np.pi) or _fills(low, high, 0, 2 * np.pi):
+    if _fills(low, high, -np.pi, np.pi) or _fills(low, high, 0, 2 * np.pi) or _fits_radians_only(low, high):
         return SCALES["radians"]
     if integer and intercept and abs(intercept + slope * TWELVE_BITS / 2) <= NEARLY * abs(intercept):
         turn = slope * TWELVE_BITS
@@ -115,6 +119,14 @@ def detect_scale(
         f"The phase runs from {low:g} to {high:g} (slope {slope:g}, intercept {intercept:g}) and its header names no "
         f"unit: name its scale (--phase-scale {', '.join(SCALES)}, or the units of one turn)."
     )
+
+
+def _fits_radians_only(low: float, high: float) -> bool:
+    """Whether values of both signs stay within half a turn of radians and go beyond -1..1, which is another scale.
+
+    A masked phase without noise is like that. It is taken as radians, and the user is told.
+    """
+    return low < 0 < high and BEYOND_UNIT < max(-low, high) <= np.pi * (1 + NEARLY)
 
 
 def magnitude_phase(real: np.ndarray, imaginary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
