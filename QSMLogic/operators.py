@@ -119,7 +119,7 @@ def ball(grid: Grid, radius: float) -> np.ndarray:
     Its value at the origin is 1. A radius below the voxel size leaves a voxel its own mean.
     """
     offsets = (np.arange(BALL_SUBSAMPLES) + 0.5) / BALL_SUBSAMPLES - 0.5
-    reach = [int(radius / s + 0.5) for s in grid.voxel_size]
+    reach = [max(int(radius / s + 0.5), 1) for s in grid.voxel_size]
     squares = [
         ((np.arange(-r, r + 1)[:, None] + offsets) * s).ravel() ** 2
         for r, s in zip(reach, grid.voxel_size, strict=True)
@@ -130,10 +130,27 @@ def ball(grid: Grid, radius: float) -> np.ndarray:
     cover = (distance <= radius * radius).reshape(split).sum(axis=(1, 3, 5), dtype=np.float32)
     if cover.sum() == 0:
         cover[tuple(reach)] = 1
+    cover /= cover.sum()
+    _make_round(cover, grid.voxel_size)
     image = np.zeros(grid.shape, np.float32)
     places = [np.arange(-r, r + 1) % n for r, n in zip(reach, grid.shape, strict=True)]
-    np.add.at(image, np.ix_(*places), cover / cover.sum())
-    return transform(image).real
+    np.add.at(image, np.ix_(*places), cover)
+    return transform(image).real.copy()
+
+
+def _make_round(cover: np.ndarray, size: tuple[float, ...]) -> None:
+    """Bring the second moments of a ball's weights to the largest of the three, in place.
+
+    A mean over weights of unequal moments is no mean of a harmonic field: it would leave the field's curvature.
+    """
+    middle = tuple(n // 2 for n in cover.shape)
+    places = np.ogrid[tuple(slice(-m, m + 1) for m in middle)]
+    moments = [float(np.sum(cover * (x * s) ** 2)) for x, s in zip(places, size, strict=True)]
+    for axis, (moment, s) in enumerate(zip(moments, size, strict=True)):
+        lacking = (max(moments) - moment) / (2 * s * s)
+        cover[middle] -= 2 * lacking
+        for beside in (-1, 1):
+            cover[(*middle[:axis], middle[axis] + beside, *middle[axis + 1 :])] += lacking
 
 
 def gradient(image: np.ndarray, grid: Grid) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from ..errors import InputError
 from ..grid import Grid
@@ -13,6 +12,7 @@ from ..operators import Window, ball, convolve, inverse, transform
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
+from ..spherical_mean import fits, window_of_balls
 
 HARMONIC_LEFT = 1e-3
 """Damping of the deconvolution: what the spherical means cannot tell from background stays near zero."""
@@ -23,7 +23,7 @@ HARMONIC_LEFT = 1e-3
     label="V-SHARP",
     cite=("Schweser2011", "Wu2012"),
     sentence="Background fields were removed with V-SHARP (radii {max_radius:g} to {min_radius:g} mm)",
-    volumes=23,
+    volumes=20,
 )
 def vsharp(
     total_field: np.ndarray,
@@ -52,7 +52,7 @@ def vsharp(
         raise InputError(
             f"V-SHARP: Smallest radius = {min_radius:g} mm is above Largest radius = {max_radius:g} mm: lower it."
         )
-    window = Window(mask, grid, 0.0)  # every ball that is used lies in the mask: nothing can wrap round
+    window = window_of_balls(mask, grid)
     shells = _shells(window, np.arange(max_radius, min_radius - 1e-6, -step))
     eroded = np.any([where for where, _ in shells], axis=0)
 
@@ -83,11 +83,14 @@ def vsharp(
         image *= eroded
         return image
 
-    field = window.cut(total_field)
-    field *= window.mask
+    def normal(image: np.ndarray) -> np.ndarray:
+        out = adjoint(high_pass(image))
+        out += np.float32(HARMONIC_LEFT) * image
+        return out
+
     local = conjugate_gradients(
-        lambda x: adjoint(high_pass(x)) + np.float32(HARMONIC_LEFT) * x,
-        adjoint(high_pass(field)),
+        normal,
+        adjoint(high_pass(window.cut(total_field * mask))),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.1, 0.98, "undoing the blur"),
@@ -99,16 +102,13 @@ def vsharp(
 
 def _shells(window: Window, radii: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each radius: the voxels for which it is the largest whose ball lies in the mask, and the ball's spectrum."""
-    size = window.grid.voxel_size
-    padded = np.pad(window.mask, 1)
-    # A voxel outside begins half a voxel before its centre.
-    depth = distance_transform_edt(padded, sampling=size)[1:-1, 1:-1, 1:-1] - min(size) / 2
     shells, free = [], window.mask.copy()
     for radius in radii:
-        where = free & (depth >= radius)
+        mean = ball(window.grid, float(radius))
+        where = free & fits(window, mean)
         if where.any():
             free &= ~where
-            shells.append((where, ball(window.grid, float(radius))))
+            shells.append((where, mean))
     if not shells:
         raise InputError(
             f"V-SHARP: no ball of {radii[-1]:g} mm fits in the mask. Lower Smallest radius, or check the mask."
