@@ -31,7 +31,7 @@ FIRST_STAGE_SHARE = 0.3
     cite=("Lambert2022",),
     sentence="Susceptibility was computed with a hybrid data term and a total-variation prior by ADMM "
     "(HD-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=21,
+    volumes=22,
 )
 def hdqsm(
     local_field: np.ndarray,
