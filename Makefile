@@ -14,7 +14,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 OLDEST := 3.11
 
-.PHONY: venv demo test lint bench evidence clean
+.PHONY: venv demo test lint bench docs evidence clean
 
 venv: $(READY)
 

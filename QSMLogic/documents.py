@@ -22,14 +22,14 @@ def read_document(path: Path) -> Any:
     """Return the content of a TOML or JSON file. Raises InputError naming the file."""
     suffix = _suffix(path)
     try:
-        content = path.read_text("utf-8")
+        content = path.read_text("utf-8-sig")
     except OSError as error:
         raise InputError(f"The file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a text file.") from None
     try:
         return tomllib.loads(content) if suffix == ".toml" else json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a {suffix[1:].upper()} document: {error}.") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,8 +97,9 @@ def run(
     (x, y, z) int, for a reference region. Raises InputError where the input or a setting cannot be used, Cancelled
     where progress asks for it.
     """
-    check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
     job = _Job(scan, settings, given_mask, labels, progress)
+    job.refuse_missing()
+    check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
     job.make_mask()
     check_memory(memory_needed(scan.grid.shape, scan.echoes, settings, job.data["mask"]))
     for stage in ("conditioning", "unwrapping", "field"):
@@ -132,15 +133,19 @@ def run_stage(
         progress = part(progress, 0.7, 1.0)
     if "weights" in record.optional_inputs and "weights" not in data:
         data["weights"] = _derived_weights(data)
-    missing = [n for n in record.inputs if data.get(n) is None]
-    if missing:
-        needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
-        raise InputError(f"{record.label} needs {needed}, which is not given.")
+    _refuse_missing(record, record.inputs, data)
     _check_stage_memory(record, data)
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
     outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
     progress(1.0, "")
     return dict(zip(STAGES[stage].outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
+
+
+def _refuse_missing(record: Method, names: Iterable[str], data: Mapping[str, Any]) -> None:
+    missing = [name for name in names if data.get(name) is None]
+    if missing:
+        needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
+        raise InputError(f"{record.label} needs {needed}, which is not given.")
 
 
 def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask: np.ndarray | None = None) -> int:
@@ -247,6 +252,14 @@ class _Job:
         self.result.seconds[stage] = self.result.seconds.get(stage, 0.0) + time.perf_counter() - start
         self.done = end
         return outputs
+
+    def refuse_missing(self) -> None:
+        """Refuse at once, not after minutes, a method that lacks what only the user can give."""
+        for stage in STAGES:
+            for step in self.settings.steps(stage):
+                record = METHODS[stage][step.method]
+                if stage != "masking":
+                    _refuse_missing(record, [name for name in record.inputs if name in self.data], self.data)
 
     def make_mask(self) -> None:
         """Run the masking steps, or take the user's mask."""

@@ -51,9 +51,9 @@ class Scan:
                 f"The magnitude has shape {magnitude.shape} but the phase {phase.shape} (x, y, z, echo): "
                 "give the magnitude of the same acquisition, one volume per echo."
             )
-        valid = np.isfinite(phase).all(axis=3)
+        valid = _finite(phase, "phase")
         if magnitude is not None:
-            valid &= np.isfinite(magnitude).all(axis=3)
+            valid &= _finite(magnitude, "magnitude")
             magnitude[~valid] = 0
         phase[~valid] = 0
         _check_phase_values(phase, valid)
@@ -108,9 +108,21 @@ def _checked_field_strength(field_strength: float) -> float:
     return strength
 
 
+def _finite(array: np.ndarray, name: str) -> np.ndarray:
+    """Return where every echo is finite (x, y, z)."""
+    finite = np.isfinite(array)
+    for echo in range(array.shape[3]):
+        if not finite[..., echo].any():
+            of_echo = f" of echo {echo + 1}" if array.shape[3] > 1 and finite.any() else ""
+            raise InputError(
+                f"The {name}{of_echo} holds no finite value (all NaN or infinite): check the conversion of the images."
+            )
+    return finite.all(axis=3)
+
+
 def _check_phase_values(phase: np.ndarray, valid: np.ndarray) -> None:
     if not valid.any():
-        raise InputError("The phase holds no finite value (all NaN or infinite): check the conversion of the images.")
+        raise InputError("No voxel is finite in phase and magnitude of every echo: check the conversion of the images.")
     for echo in range(phase.shape[3]):
         values = phase[..., echo][valid]
         low, high = float(values.min()), float(values.max())

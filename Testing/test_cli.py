@@ -16,7 +16,7 @@ import pytest
 
 from QSMLogic import __version__, cli, pipeline
 from QSMLogic.cli import main
-from QSMLogic.commands import demo
+from QSMLogic.commands import demo, roi
 from QSMLogic.commands.writing import FILES
 from QSMLogic.errors import Cancelled
 from QSMLogic.io.nifti import Geometry, read_image, read_volume, write_image
@@ -230,6 +230,8 @@ def test_regions(inputs, tmp_path, head, capsys):
     assert main([*words, "--force", "--reference", "mean"]) == 0
     capsys.readouterr()
     refused(capsys, [*words, "--force", "--reference", "nose"], "none, mean, or a label is needed: ")
+    refused(capsys, [*words[:-1], str(tmp_path)], "is a folder: --out names the table to write, such as ")
+    refused(capsys, [*words[:-1], str(tmp_path / "none" / "table.csv")], "none: make it, or choose another one")
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
@@ -468,3 +470,38 @@ def test_a_read_only_folder(inputs, tmp_path, capsys):
     tmp_path.chmod(0o500)
     words = ["inversion", "tkd", *given(inputs, "mask", "local-field"), "--out", str(tmp_path / "out")]
     refused(capsys, words, "Nothing can be written to")
+
+
+def test_a_table_that_cannot_be_written_is_named(inputs, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(roi, "write_table", full)
+    images = ["--chi", str(inputs / "chi.nii.gz"), "--labels", str(inputs / "labels.nii.gz")]
+    table = tmp_path / "table.csv"
+    refused(capsys, ["roi", *images, "--out", str(table)], f"{table} cannot be written: No space left on device.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_the_user_can_give_is_missed_before_the_work(inputs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pipeline, "run_stage", None)
+    words = ["run", *given(inputs, "phase", "magnitude", "mask"), "--out", str(tmp_path / "out")]
+    refused(capsys, [*words, "--referencing", "region"], "Region needs a label image (--labels), which is not given.")
+
+
+def test_a_single_echo_is_said_to_keep_its_phase_offset(inputs, tmp_path):
+    echo = [word for n in ("phase", "magnitude") for word in (f"--{n}", str(inputs / f"echo1_{n}.nii.gz"))]
+    words = ["run", *echo, "--mask", str(inputs / "mask.nii.gz"), "--inversion", "tkd"]
+    assert main([*words, "--out", str(tmp_path / "a")]) == 0
+    assert "The phase offset was not removed." in (tmp_path / "a" / "methods.txt").read_text()
+    again = [*words[:-2], "--settings", str(tmp_path / "a" / "settings.toml"), "--out", str(tmp_path / "b")]
+    assert main(again) == 0
+    assert (tmp_path / "b" / "chimap.nii.gz").read_bytes() == (tmp_path / "a" / "chimap.nii.gz").read_bytes()
+
+
+def test_help_says_what_a_parameter_is_in_words(capsys):
+    with pytest.raises(SystemExit):
+        main(["background", "vsharp", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Largest radius: of the spherical mean; 2 to 40 mm; default 12" in said
+    assert "--total-field FILE total field, ppm" in said

@@ -132,3 +132,17 @@ def test_one_constant_echo_among_several_is_named():
     bad[..., 1] = 0
     with pytest.raises(InputError, match="phase of echo 2 is 0 everywhere"):
         scan(phase=bad)
+
+
+def test_the_image_without_finite_values_is_named():
+    nothing = np.full((*SHAPE, 2), np.nan)
+    with pytest.raises(InputError, match="The magnitude holds no finite value"):
+        scan(magnitude=nothing)
+    bad = phase()
+    bad[..., 1] = np.nan
+    with pytest.raises(InputError, match="The phase of echo 2 holds no finite value"):
+        scan(phase=bad)
+    halves = np.ones((*SHAPE, 2))
+    halves[:2, ..., 0] = halves[2:, ..., 1] = np.nan
+    with pytest.raises(InputError, match="No voxel is finite in phase and magnitude of every echo"):
+        scan(magnitude=halves)

@@ -196,6 +196,7 @@ def test_damaged_files_are_refused_in_one_sentence(tmp_path, capfd, name):
         ({"srow": np.diag([3, 3, 3, 1])[:3]}, "contradicts itself: voxels of 0.9 x 1.1 x 2.5 mm by pixdim, 3 x 3 x 3"),
         ({"dim": [3, -5, 7, 4, 1, 1, 1, 1]}, "says the image is -5 x 7 x 4: it is damaged"),
         ({"dim": [0, 5, 7, 4, 1, 1, 1, 1]}, "says the image is without size: it is damaged"),
+        ({"dim": [9, 5, 7, 4, 1, 1, 1, 1]}, "says the image has 9 dimensions: it is damaged"),
         ({"dim": [3, 30000, 7, 4, 1, 1, 1, 1]}, "is cut short: 912 of 3360352 bytes are there"),
         ({"dim": [2, 5, 28, 1, 1, 1, 1, 1]}, "has 5 x 28 values: three dimensions, or four, are needed"),
         ({"dim": [5, 5, 7, 1, 1, 4, 1, 1]}, "has 5 x 7 x 1 x 1 x 4 values"),
@@ -312,3 +313,22 @@ def test_real_files_round_trip(shared_data, tmp_path):
         assert again.GetDirection() == reference.GetDirection()
         assert again.GetOrigin() == reference.GetOrigin()
         assert again.GetSpacing() == reference.GetSpacing()
+
+
+def test_a_name_outside_utf8_is_refused_before_simpleitk_ends_the_process(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/s\xe4ure")
+    os.mkdir(folder)
+    make(tmp_path / "a.nii")
+    os.replace(tmp_path / "a.nii", os.path.join(folder, "a.nii"))
+    with pytest.raises(InputError, match="is a name outside UTF-8: rename the file or its folder") as error:
+        read_image(os.path.join(folder, "a.nii"))
+    assert str(error.value).isascii()
+
+
+def test_an_image_knows_whether_its_header_places_it(tmp_path):
+    make(tmp_path / "a.nii")
+    assert read_image(tmp_path / "a.nii")[1].placed
+    patched(tmp_path / "a.nii", qform_code=0)
+    assert read_image(tmp_path / "a.nii")[1].placed
+    patched(tmp_path / "a.nii", qform_code=0, sform_code=0)
+    assert not read_image(tmp_path / "a.nii")[1].placed

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,16 @@ def test_a_single_file_is_whole_or_absent(tmp_path):
         part.write_text("other")
         raise KeyboardInterrupt
     assert content(tmp_path) == {"a.csv": "half"}
+
+
+def test_a_disk_too_full_to_begin_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(InputError, match=r"Nothing can be written to .*: No space left on device"):
+            OutputFolder(tmp_path / "a" / "out", NAMES).__enter__()
+    assert content(tmp_path) == {}
+    with OutputFolder(tmp_path / "a" / "out", NAMES) as out:
+        fill(out)

@@ -1,6 +1,7 @@
 """What is known of a scan, who says it first, and everything the border refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,8 @@ def test_an_antiparallel_field_is_the_same_field(files):
         ('{"TE": "5 ms", "B0": 3}', "TE = '5 ms': numbers (s) are needed"),
         ('{"TE": [], "B0": 3}', "TE = []: numbers (s) are needed"),
         ('{"TE": [0.005, NaN], "B0": 3}', "finite numbers (s) are needed"),
+        ('{"TE": [0.005, 1%s], "B0": 3}' % ("0" * 400), "finite numbers (s) are needed"),
+        ("[" * 100_000, "is not a JSON document"),
         ('{"TE": [0.005, 0.011], "B0": true}', "B0 = True: numbers (T) are needed"),
         ('{"TE": [0.005, 0.011], "B0": [3, 7]}', "B0 = [3, 7]: one number (T) is needed"),
         ('{"TE": [0.005, 0.011], "B0": 3, "B0_dir": [1, 0]}', "B0_dir = [1, 0]: three numbers (voxel axes) are needed"),
@@ -280,3 +283,18 @@ def test_real_scans(shared_data):
         )
         assert loaded.scan.echo_times == times
         assert loaded.scan.field_strength == strength
+
+
+def test_a_parameter_file_with_a_byte_order_mark(files):
+    (files / "params.json").write_text(json.dumps({"TE": TIMES, "B0": 3}), "utf-8-sig")
+    assert load(whole(files)).scan.echo_times == TIMES
+
+
+def test_a_header_that_places_nothing_is_told(files):
+    header = GEOMETRY.orientation().copy()
+    header["sform_code"] = 0
+    unplaced = replace(GEOMETRY, stored=header)
+    known = gather([], files / "params.json")
+    assert "B0 is taken to run along its third axis" in known.grid_of(unplaced)[1][0]
+    assert known.grid_of(GEOMETRY)[1] == ()
+    assert gather([], explicit={"b0_direction": (0, np.sin(ANGLE), np.cos(ANGLE))}).grid_of(unplaced)[1] == ()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as unhurried
 from hypothesis import strategies as st
 
 from QSMLogic.errors import InputError
@@ -57,6 +58,7 @@ def test_defaults_are_filled_in(small):
 
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])
+@unhurried(deadline=None)
 @given(
     values=st.fixed_dictionaries(
         {"size": st.floats(1, 40), "guess": st.none() | st.floats(0, 1), "count": st.integers(0, 100)}
@@ -186,3 +188,9 @@ def test_presets_write_only_what_differs_from_the_defaults(name):
             defaults = METHODS[stage][table.get("method", base.steps(stage)[0].method)].settings()
             same = [key for key, value in table.items() if key in defaults and defaults[key] == value]
             assert not same
+
+
+def test_a_document_with_a_byte_order_mark(tmp_path):
+    for name, text in {"a.toml": '[inversion]\nmethod = "tkd"\n', "a.json": '{"inversion": {"method": "tkd"}}'}.items():
+        (tmp_path / name).write_text(text, "utf-8-sig")
+        assert Settings.read(tmp_path / name).inversion.method == "tkd"

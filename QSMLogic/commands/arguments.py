@@ -13,9 +13,16 @@ from ..io.load import Sources
 from ..io.phase_scale import SCALES
 from ..registry import Method, Parameter
 
-RAW = ("phase", "magnitude", "real", "imaginary")
+ECHOES = {
+    "phase": "wrapped phase",
+    "magnitude": "magnitude of the same echoes",
+    "real": "real part, instead of phase and magnitude",
+    "imaginary": "imaginary part, with --real",
+}
+RAW = tuple(ECHOES)
 """Images of the echoes: one 4-D file, or one file per echo."""
 
+PARAMETER_FILE = 'JSON: {"TE": [s], "B0": T, "B0_dir": [x, y, z], "voxel_size": [mm]}; the last two may be left out'
 PARAMETER = "parameter_"
 """Begins the names of methods' parameters among the parsed arguments, so that they meet no other."""
 
@@ -48,7 +55,7 @@ def add_echoes(parser: Parser, names: Sequence[str] = RAW) -> None:
     """Add the images of the echoes and what must be known of them."""
     group = parser.add_argument_group("images of the echoes (one 4-D file, or one file per echo)")
     for name in names:
-        group.add_argument(f"--{name}", nargs="+", type=Path, default=(), metavar="FILE")
+        group.add_argument(f"--{name}", nargs="+", type=Path, default=(), metavar="FILE", help=ECHOES[name])
     if "phase" in names:
         group.add_argument(
             "--phase-scale",
@@ -68,10 +75,12 @@ def add_echoes(parser: Parser, names: Sequence[str] = RAW) -> None:
 def add_facts(parser: Parser) -> None:
     """Add what must be known of the scan: file or single values."""
     group = parser.add_argument_group("the scan (by default from the side-car JSON files and the image header)")
-    group.add_argument("--params", type=Path, metavar="FILE", help='JSON: {"TE": [s], "B0": T, "B0_dir": [x, y, z]}')
-    group.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="s, one per echo")
-    group.add_argument("--field-strength", type=float, metavar="T", help="T")
-    group.add_argument("--b0-direction", nargs=3, type=float, metavar=("X", "Y", "Z"), help="in voxel axes")
+    group.add_argument("--params", type=Path, metavar="FILE", help=PARAMETER_FILE)
+    group.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="in seconds, one per echo")
+    group.add_argument("--field-strength", type=float, metavar="T", help="in tesla")
+    group.add_argument(
+        "--b0-direction", nargs=3, type=float, metavar=("X", "Y", "Z"), help="of the main field, in voxel axes"
+    )
 
 
 def add_output(parser: Parser, *, keep: Sequence[str] = (), default: str | None = None) -> None:
@@ -118,7 +127,7 @@ def described(parameter: Parameter) -> str:
     allowed = ", ".join(parameter.choices)
     if not allowed and parameter.kind in (int, float) and (info.low, info.high) != (None, None):
         allowed = f"{parameter.range_text()} {info.unit}".strip()
-    said = f"{info.label} {info.help}".strip() if info.help else info.label
+    said = f"{info.label}: {info.help}" if info.help else info.label
     return "; ".join(part for part in (said, allowed, f"default {default}") if part)
 
 

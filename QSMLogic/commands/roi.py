@@ -33,8 +33,7 @@ def add(commands: Any) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    if args.out.exists() and not args.force:
-        raise InputError(f"{args.out} exists already: choose another name, or overwrite it with --force.")
+    _refuse_place(args.out, force=args.force)
     names = {} if args.names is None else read_names(args.names)
     chi, geometry = read_volume(args.chi)
     labels, other = read_labels(args.labels)
@@ -48,9 +47,21 @@ def _work(args: argparse.Namespace) -> None:
     if reference is not None:
         chi = relative_to(chi, mask, reference.mean)
     rows = region_statistics(chi, labels, geometry.grid(), names=names, mask=mask)
-    with whole_file(args.out) as part:
-        write_table(part, rows, reference=reference)
+    try:
+        with whole_file(args.out) as part:
+            write_table(part, rows, reference=reference)
+    except OSError as error:
+        raise InputError(f"{args.out} cannot be written: {error.strerror}. Choose another folder.") from None
     print(f"{args.out}: {len(rows)} rows")
+
+
+def _refuse_place(table: Path, *, force: bool) -> None:
+    if table.is_dir():
+        raise InputError(f"{table} is a folder: --out names the table to write, such as {table / 'regions.csv'}.")
+    if table.exists() and not force:
+        raise InputError(f"{table} exists already: choose another name, or overwrite it with --force.")
+    if not table.parent.is_dir():
+        raise InputError(f"There is no folder {table.parent}: make it, or choose another one for the table.")
 
 
 def _reference(

@@ -122,10 +122,14 @@ def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded:
 
 
 def _as_run(settings: Settings, loaded: Loaded) -> Settings:
-    """Return the settings with what a given mask stood in for."""
-    if "given_mask" not in loaded.data or any(step.method == "given" for step in settings.masking):
-        return settings
-    return replace(settings, masking=(Step("given", {}),), description="")
+    """Return the settings with what a given mask stood in for, and without what a single echo leaves undone."""
+    assert loaded.scan is not None
+    instead: dict[str, Any] = {}
+    if "given_mask" in loaded.data and all(step.method != "given" for step in settings.masking):
+        instead["masking"] = (Step("given", {}),)
+    if loaded.scan.echoes == 1 and settings.conditioning.method != "none":
+        instead["conditioning"] = Step("none", {})
+    return replace(settings, **instead, description="") if instead else settings
 
 
 def write_regions(

@@ -32,8 +32,16 @@ from .run import warn
 from .terminal import Reporter
 from .writing import FILES, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 
-MAPS = ("unwrapped", "total_field", "field_noise", "residual", "local_field", "weights", "chi")
-"""Data that can be given as an image each."""
+MAPS = {
+    "unwrapped": "unwrapped phase of every echo, rad, one 4-D file",
+    "total_field": "total field, ppm",
+    "field_noise": "noise of the total field, ppm",
+    "residual": "phase noise that the misfit of the echoes shows, rad",
+    "local_field": "local field, ppm",
+    "weights": "weight of every voxel",
+    "chi": "susceptibility, ppm",
+}
+"""Data that can be given as an image each, and what the image holds."""
 
 FROM_PHASE = ("phase", "unwrapped")
 """A method that needs one of these can start from phase: the stages between are run for it."""
@@ -64,12 +72,12 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
     needed = (*method.inputs, *method.optional_inputs)
     add_echoes(parser, RAW if set(needed) & set(FROM_PHASE) else ("magnitude",))
     group = parser.add_argument_group("maps to start from")
-    for name in MAPS:
+    for name, content in MAPS.items():
         if name in needed:
-            group.add_argument(flag(name), type=Path, metavar="FILE", help=f"{name.replace('_', ' ')}, one volume")
-    group.add_argument("--mask", type=Path, metavar="FILE")
+            group.add_argument(flag(name), type=Path, metavar="FILE", help=content)
+    group.add_argument("--mask", type=Path, metavar="FILE", help="where to compute: voxels above 0")
     if "labels" in needed:
-        group.add_argument("--labels", type=Path, metavar="FILE")
+        group.add_argument("--labels", type=Path, metavar="FILE", help="regions, whole numbers")
     add_facts(parser)
     if method.stage != stage:
         names = listed(METHODS["conditioning"])
@@ -100,7 +108,7 @@ def _work(args: argparse.Namespace) -> None:
     made_here = _made(args.method, args.stage)
     product = STAGES[args.method.stage].outputs[0]
     written = dict.fromkeys([product, *kept(made_here, getattr(args, "keep", ()))])
-    named = sources(args, MAPS)
+    named = sources(args, tuple(MAPS))
     names = [*map(file_of, written), PROVENANCE]
     with OutputFolder(args.out, names, stale=map(file_of, made_here), force=args.force) as out:
         loaded = load(named)

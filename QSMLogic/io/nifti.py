@@ -172,7 +172,7 @@ def _refuse_no_file(path: Path) -> None:
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
-        raise InputError(f"{ascii(str(path))} is a name outside UTF-8: rename the file or its folder.") from None
+        raise InputError(f"{str(path)!a} is a name outside UTF-8: rename the file or its folder.") from None
     if path.is_dir():
         raise InputError(f"{path} is a folder: give an image file.")
     if path.stat().st_size == 0:

@@ -52,16 +52,11 @@ class OutputFolder:
         try:
             self._make_folder()
             self._take()
-        except OSError as error:
-            self._clean() if self._taken else self._remove_made()
-            raise InputError(f"Nothing can be written to {self.folder}: {error.strerror}.") from None
-        except InputError:
-            self._remove_made()
-            raise
-        try:
             self._refuse_existing(self.names)
-        except InputError:
+        except BaseException as error:
             self._clean()
+            if isinstance(error, OSError):
+                raise InputError(f"Nothing can be written to {self.folder}: {error.strerror}.") from None
             raise
         return self
 
@@ -134,7 +129,8 @@ class OutputFolder:
             raise
 
     def _clean(self) -> None:
-        shutil.rmtree(self.staging, ignore_errors=True)
+        if self._taken:
+            shutil.rmtree(self.staging, ignore_errors=True)
         self._remove_made()
 
     def _remove_made(self) -> None:
