@@ -67,10 +67,7 @@ def main() -> None:
     section = everything.get(name, {"rows": {}})
     rows = {row: section["rows"][row] for row in every if row in section["rows"]}
     unit = fft_unit(phantom.mask.shape)
-    for row in arguments.only or every:
-        rows[row] = measured(row, phantom, unit)
-        print(f"{row:28}", {key: value for key, value in rows[row].items() if key != "error"}, flush=True)
-    everything[name] = {
+    section = {
         "what": arguments.data.name if arguments.data else BUILT_IN,
         "shape": phantom.mask.shape,
         "voxel_size": phantom.scan.grid.voxel_size,
@@ -78,11 +75,14 @@ def main() -> None:
         "fft_unit_s": round(unit, 4),
         "machine": machine(),
         "versions": versions(),
-        "rows": {row: rows[row] for row in every if row in rows},
         "peer": json.loads(arguments.peer.read_text("utf-8")) if arguments.peer else section.get("peer"),
     }
-    KEPT.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
-    PAGE.write_text(page(everything), "utf-8")
+    for row in arguments.only or every:
+        rows[row] = measured(row, phantom, unit)
+        print(f"{row:28}", rows[row], flush=True)
+        everything[name] = section | {"rows": {row: rows[row] for row in every if row in rows}}
+        KEPT.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
+        PAGE.write_text(page(everything), "utf-8")
 
 
 def built_in() -> Phantom:
