@@ -26,8 +26,8 @@ HARMONIC_SHARE = 0.1
     stage="inversion",
     label="WH-QSM",
     cite=("Milovic2019",),
-    sentence="Susceptibility was computed with a nonlinear data term, a total-variation prior and a weak-harmonic field "
-    "(WH-QSM, regularisation weight {regularization}, harmonic weight {harmonicity:g} mm4)",
+    sentence="Susceptibility was computed with a nonlinear data term, a total-variation prior and a "
+    "weak-harmonic field (WH-QSM, regularisation weight {regularization}, harmonic weight {harmonicity:g} mm4)",
     volumes=25.5,
 )
 def whqsm(
@@ -58,8 +58,8 @@ def whqsm(
     mask. Raises: InputError where the mask is empty.
 
     Notes: the paper updates both within ADMM. Here the background is at first that of sources outside the mask, which
-    is harmonic; each round then finds the best background for the map, and the best map for that background. The Laplacian
-    counts where all neighbours lie in the mask.
+    is harmonic; each round then finds the best background for the map, and the best map for that background. The
+    Laplacian counts where all neighbours lie in the mask.
     """
     data = measured(local_field, mask, grid, weights)
     strength = regularization or automatic_weight(local_field, mask, grid)
@@ -94,7 +94,7 @@ def whqsm(
 def _correction(
     data: Measured, misfit: np.ndarray, background: np.ndarray, harmonicity: float, progress: Progress
 ) -> np.ndarray:
-    """What to add to the background to minimise its squared misfit plus its squared Laplacian in the mask."""
+    """Find what to add to the background to minimise its squared misfit plus squared Laplacian."""
     laplacian = gradient_squared(data.window.grid)
     squared = data.weight * data.weight
     inside = np.float32(harmonicity) * binary_erosion(data.window.mask)
