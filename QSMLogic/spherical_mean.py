@@ -18,7 +18,12 @@ def window_of_balls(mask: np.ndarray, grid: Grid) -> Window:
 
 
 def fits(window: Window, mean: np.ndarray) -> np.ndarray:
-    """Voxels of the mask whose ball (mean: its half spectrum) lies in the mask."""
+    """Voxels of the mask whose ball (mean: its half spectrum) lies in the mask.
+
+    A ball that reaches no neighbour fits nowhere: from the mean of one voxel nothing follows.
+    """
+    if mean.min() > 1 - LACKING:
+        return np.zeros_like(window.mask)
     spectrum = transform(window.mask.astype(np.float32))
     spectrum *= mean
     where = inverse(spectrum, window.grid.shape) > 1 - LACKING
@@ -34,6 +39,9 @@ def high_pass(window: Window, radius: float, method: str) -> tuple[np.ndarray, n
     kernel = ball(window.grid, radius)
     where = fits(window, kernel)
     if not where.any():
-        raise InputError(f"{method}: no ball of {radius:g} mm fits in the mask. Lower Radius, or check the mask.")
+        raise InputError(
+            f"{method}: no ball of Radius = {radius:g} mm both reaches a voxel's neighbours and fits in the mask. "
+            "Change Radius, or check the mask."
+        )
     np.subtract(1, kernel, out=kernel)
     return kernel, where

@@ -80,6 +80,20 @@ def test_no_ball_fits_is_said(method):
         method(mask.astype(np.float32), mask, THICK)
 
 
+@pytest.mark.parametrize("method", [sharp, resharp, ismv])
+def test_a_ball_within_a_voxel_is_refused(method):
+    with pytest.raises(InputError, match=r"no ball of Radius = 0\.6 mm"):
+        method(np.ones(THICK.shape, np.float32), ellipsoid(THICK), THICK, radius=0.6)
+
+
+def test_vsharp_keeps_no_voxel_whose_ball_is_itself():
+    grid = Grid((24, 22, 20), (5, 5, 5), b0_direction=(0, 0, 1))
+    mask = np.zeros(grid.shape, bool)
+    mask[3:-3, 3:-3, 3:-3] = True
+    _, eroded = vsharp(positions(grid)[0].astype(np.float32), mask, grid)
+    assert np.array_equal(eroded, np.pad(np.ones((16, 14, 12), bool), 4))
+
+
 @pytest.mark.parametrize("method", [lbv, ismv, resharp, sharp])
 def test_a_deep_source_is_kept_and_the_background_goes(method):
     grid = Grid((61, 60, 50), (1.0, 1.0, 1.2), b0_direction=(0, 0, 1))

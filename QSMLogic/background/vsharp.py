@@ -111,6 +111,7 @@ def _shells(window: Window, radii: np.ndarray) -> list[tuple[np.ndarray, np.ndar
             shells.append((where, mean))
     if not shells:
         raise InputError(
-            f"V-SHARP: no ball of {radii[-1]:g} mm fits in the mask. Lower Smallest radius, or check the mask."
+            f"V-SHARP: no ball of {radii[-1]:g} to {radii[0]:g} mm both reaches a voxel's neighbours and fits in the "
+            "mask. Change the radii, or check the mask."
         )
     return shells
