@@ -288,6 +288,8 @@ def test_every_parameter_is_a_flag_with_help(method, capsys):
     for parameter in method.parameters:
         assert f"--{parameter.name.replace('_', '-')}" in said
         assert parameter.info.label.split()[0] in said
+        if parameter.kind in (int, float) and parameter.default is not None:
+            assert f"default {parameter.default}" in " ".join(said.split())
 
 
 def phase_of(inputs, tmp_path, change):

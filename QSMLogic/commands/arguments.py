@@ -123,7 +123,9 @@ def chosen(args: argparse.Namespace, method: Method) -> dict[str, Any]:
 def described(parameter: Parameter) -> str:
     """Return what a user must know of a parameter in one line."""
     info = parameter.info
-    default = {None: AUTOMATIC, True: "on", False: "off"}.get(parameter.default, parameter.default)
+    default = AUTOMATIC if parameter.default is None else parameter.default
+    if parameter.kind is bool:
+        default = "on" if parameter.default else "off"
     allowed = ", ".join(parameter.choices)
     if not allowed and parameter.kind in (int, float) and (info.low, info.high) != (None, None):
         allowed = f"{parameter.range_text()} {info.unit}".strip()
