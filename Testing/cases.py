@@ -16,7 +16,7 @@ from QSMLogic.pipeline import run_stage
 from QSMLogic.progress import Progress, no_progress
 from QSMLogic.weights import data_weights
 
-ALL = [(stage, name) for stage, methods in METHODS.items() for name in methods]
+ALL = [(stage, name) for stage, methods in METHODS.items() for name in sorted(methods)]
 """Every registered method."""
 
 SNR = 100.0
