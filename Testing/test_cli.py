@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -237,14 +238,15 @@ def test_regions(inputs, tmp_path, head, capsys):
 
 def test_the_demonstration(head, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(demo, "head_phantom", lambda: head)
-    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
+    out = tmp_path / "with space"
+    assert main(["demo", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert re.search(r"error \d+\.\d % \(nrmse in the mask, against the truth\), slope 0\.\d\d", said)
-    made = {path.name for path in (tmp_path / "out").iterdir()}
+    made = {path.name for path in out.iterdir()}
     assert RESULTS | REPORTS | {"regions.csv", "figure.png", "truth_chimap.nii.gz", "params.json"} <= made
     again = next(line for line in said.splitlines() if "qsm run" in line).split("qsm run ")[1]
-    assert main(["run", *again.split()]) == 0
-    results = [read_volume(folder / "chimap.nii.gz")[0] for folder in (tmp_path / "out", tmp_path / "out" / "again")]
+    assert main(["run", *shlex.split(again)]) == 0
+    results = [read_volume(folder / "chimap.nii.gz")[0] for folder in (out, out / "again")]
     assert np.corrcoef(results[0].ravel(), results[1].ravel())[0, 1] > 0.9
 
 
@@ -305,8 +307,11 @@ def test_refused_scans(inputs, tmp_path, capsys):
     no_facts = ["run", "--phase", str(inputs / "phase.nii.gz"), *out]
     for words, said in [
         (["run", *out], "No phase is given: name the phase images with --phase"),
-        (no_facts, "The echo times are missing"),
-        ([*no_facts, "--echo-times", "0.005", "0.011", "0.017"], "The field strength is missing"),
+        (no_facts, "The echo times are missing: give them with --echo-times, in seconds"),
+        (
+            [*no_facts, "--echo-times", "0.005", "0.011", "0.017"],
+            "The field strength is missing: give it with --field-strength",
+        ),
         ([*plain, "--echo-times", "5", "11", "17"], "that looks like milliseconds. Give seconds"),
         ([*plain, "--echo-times", "0.017", "0.011", "0.005"], "they must rise from echo to echo"),
         ([*plain, "--echo-times", "0.005", "0.011"], "2 echo times were given for 3 echoes"),

@@ -298,3 +298,8 @@ def test_a_header_that_places_nothing_is_told(files):
     assert "B0 is taken to run along its third axis" in known.grid_of(unplaced)[1][0]
     assert known.grid_of(GEOMETRY)[1] == ()
     assert gather([], explicit={"b0_direction": (0, np.sin(ANGLE), np.cos(ANGLE))}).grid_of(unplaced)[1] == ()
+
+
+def test_a_scale_that_leaves_almost_nothing_is_told(files):
+    assert "spans 0.0096 rad only: is it in another unit?" in load(whole(files, phase_scale="siemens")).warnings[0]
+    assert load(whole(files, phase_scale="radians")).warnings == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def _work(args: argparse.Namespace) -> None:
 
 def _by_hand(folder: Path) -> str:
     phase, magnitude, params = (folder / name for name in INPUTS)
-    return f"--phase {phase} --magnitude {magnitude} --params {params} --out {folder / 'again'}"
+    words = ("--phase", phase, "--magnitude", magnitude, "--params", params, "--out", folder / "again")
+    return shlex.join(map(str, words))
 
 
 def _loaded(phantom: Phantom) -> Loaded:

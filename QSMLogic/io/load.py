@@ -22,6 +22,9 @@ LARGEST_FIELD = 100.0
 LEAST_TURN = 6.0
 """rad; phase that was wrapped or holds noise spans more, so what spans less is told from radians by its size alone."""
 
+LEAST_SPAN = 0.1
+"""rad; noise alone makes the phase of an image span more."""
+
 READERS = {"labels": read_labels, "unwrapped": read_image}
 """How maps are read that are not a single volume of numbers."""
 
@@ -84,6 +87,7 @@ def load(sources: Sources) -> Loaded:
     scan = None
     data: dict[str, Any] = {"grid": grid}
     if phase is not None:
+        _refuse_unknown_facts(known)
         scan = Scan(phase, magnitude, known.echo_times, known.field_strength, grid)  # type: ignore[arg-type]
         names = ("phase", "magnitude", "echo_times", "field_strength", "valid")
         data |= {name: getattr(scan, name) for name in names}
@@ -123,7 +127,7 @@ def _echoes(
 def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None, warnings: list[str]) -> np.ndarray:
     """Return phase in radians by the scale the user named, or the one the headers leave no doubt about."""
     if sources.phase_scale != "auto":
-        return to_radians(phase, sources.phase_scale)
+        return _as_named(phase, sources.phase_scale, warnings)
     finite = np.isfinite(phase)
     low, high = (
         float(edge(phase, where=finite, initial=start)) for edge, start in ((np.min, np.inf), (np.max, -np.inf))
@@ -145,6 +149,25 @@ def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None, war
             "Name its scale with --phase-scale if that is wrong."
         )
     return to_radians(phase, scale)
+
+
+def _as_named(phase: np.ndarray, scale: str, warnings: list[str]) -> np.ndarray:
+    """Return phase in radians by the scale the user named; a scale that leaves almost nothing is told."""
+    made = to_radians(phase, scale)
+    values = made[np.isfinite(made)]
+    span = float(np.ptp(values)) if values.size else 0.0
+    if 0 < span < LEAST_SPAN:
+        warnings.append(f"By --phase-scale {scale} the phase spans {span:.2g} rad only: is it in another unit?")
+    return made
+
+
+def _refuse_unknown_facts(known: Acquisition) -> None:
+    """Say which option or file would tell what nobody told."""
+    told = "(or in --params, or by the BIDS side-car JSON files beside the images)"
+    if known.echo_times is None:
+        raise InputError(f"The echo times are missing: give them with --echo-times, in seconds, one per echo {told}.")
+    if known.field_strength is None:
+        raise InputError(f"The field strength is missing: give it with --field-strength, in tesla {told}.")
 
 
 def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:
