@@ -324,6 +324,7 @@ def test_refused_scans(inputs, tmp_path, capsys):
         ([*plain, "--params", str(tmp_path / "none.json")], "none.json cannot be read: No such file"),
         ([*plain, "--magnitude", str(inputs / "chi.nii.gz")], "give the magnitude of the same acquisition"),
         ([*plain, "--preset", "best"], "There is no preset 'best'; the presets: default"),
+        ([*plain, "--masking", "threshold"], "are two masks: leave one out, or join them (--masking given threshold)"),
         ([*plain, "--set", "inversion.magic=1"], "has no 'magic'; known: "),
         ([*plain, "--set", "inversion"], "--set inversion: STAGE.PARAMETER=VALUE is needed"),
         ([*plain, "--inversion", "magic"], "There is no inversion method 'magic'; its methods: "),

@@ -35,7 +35,9 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(commands, "run", _run, "Run the whole pipeline: from phase to susceptibility.")
     add_echoes(parser)
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="instead of a masking method")
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="instead of masking methods; to go on from it: --masking given ..."
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="regions to refer to and to measure")
     add_facts(parser)
     add_output(parser, keep=[FILES[name] for name in OPTIONAL])
@@ -58,6 +60,11 @@ def _run(args: argparse.Namespace) -> None:
     named = sources(args)
     if not named.phase and not named.real:
         raise InputError("No phase is given: name the phase images with --phase (or --real and --imaginary).")
+    if args.mask is not None and args.masking is not None and "given" not in args.masking:
+        chosen = " ".join(args.masking)
+        raise InputError(
+            f"--mask and --masking {chosen} are two masks: leave one out, or join them (--masking given {chosen})."
+        )
     written = kept(FILES, args.keep)
     names = [*map(file_of, written), *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
     with OutputFolder(args.out, names, stale=[*map(file_of, FILES), FIGURE, TABLE], force=args.force) as out:
