@@ -21,8 +21,8 @@ DATA_PENALTY = 0.05
 FIELD_SHRINKAGE = 0.02
 """ppm; data weight over the penalty of an absolute misfit's split; fastest of 0.005 to 0.1."""
 
-NEWTON_STEPS = 2
-"""Of the sine's proximal point: after two it is exact to a thousandth of a radian where the weight counts."""
+STEPS = 2
+"""Of the iterations for a proximal point that has no closed form: two are exact to 3e-3 ppm and mostly far better."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def absolute_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Spl
         # Beyond the point itself the slope falls with the cosine of half the angle that is left.
         misfit = _nearest(t - field[slab], radians)
         distance = np.abs(misfit)
-        pull = np.minimum(bound[slab], distance)
-        distance -= pull
-        distance *= np.float32(radians / 2)
-        pull *= np.cos(distance)
+        whole = np.minimum(bound[slab], distance)
+        pull = whole
+        for _ in range(STEPS):
+            pull = whole * np.cos(np.float32(radians / 2) * (distance - pull))
         return np.copysign(pull, misfit)
 
     return Split("kernel", penalty, remainder)
@@ -99,7 +99,7 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
         angle = np.float32(radians) * _nearest(t - field[slab], radians)
         pull = strength[slab]
         left = angle / (1 + pull)
-        for _ in range(NEWTON_STEPS):
+        for _ in range(STEPS):
             slope = np.maximum(1 + pull * (1 - left * left / 2), 1)
             left -= (pull * np.sin(left) + left - angle) / slope
         angle -= left
