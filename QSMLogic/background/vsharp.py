@@ -35,7 +35,7 @@ def vsharp(
     step: Annotated[float, Param("Step", "mm", 0.5, 20, "from one radius to the next", advanced=True)] = 2.0,
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "fall of the residual at which it stops", advanced=True)
-    ] = 3e-3,
+    ] = 5e-3,
     iterations: Annotated[int, Param("Most iterations", "", 1, 200, "of the deconvolution", advanced=True)] = 50,
     progress: Progress = no_progress,
 ) -> tuple[np.ndarray, np.ndarray]:
