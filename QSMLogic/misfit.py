@@ -21,6 +21,7 @@ DATA_PENALTY = 0.05
 FIELD_SHRINKAGE = 0.02
 """ppm; data weight over the penalty of an absolute misfit's split; fastest of 0.005 to 0.1."""
 
+HALF_TURN = np.float32(np.pi)
 STEPS = 2
 """Of the iterations for a proximal point that has no closed form: two are exact to 3e-3 ppm and mostly far better."""
 
@@ -88,7 +89,8 @@ def absolute_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Spl
 def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
     """Half the weighted squared distance of the points that the field and its model are on the unit circle.
 
-    In ppm: weight^2 (1 - cos(radians (t - field))) / radians^2; the squared misfit for radians 0.
+    In ppm: weight^2 (1 - cos(radians (t - field))) / radians^2; the squared misfit for radians 0. A misfit beyond half
+    a turn counts as half a turn: were it turned back, voxels would change sides for ever.
     """
     if not radians:
         return squared_split(field, weight)
@@ -96,7 +98,7 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
     strength /= np.float32(DATA_PENALTY)
 
     def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
-        angle = np.float32(radians) * _nearest(t - field[slab], radians)
+        angle = np.clip(np.float32(radians) * (t - field[slab]), -HALF_TURN, HALF_TURN)
         pull = strength[slab]
         left = angle / (1 + pull)
         for _ in range(STEPS):
