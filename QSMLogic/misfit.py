@@ -114,7 +114,7 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
 def radians_per_ppm(echo_times: tuple[float, ...] | None, field_strength: float | None) -> float:
     """Phase (rad) that a field of 1 ppm makes between two echoes, or until the only one; 0 where that is not known.
 
-    An error of unwrapping, of one turn between echoes, is then no error of the phase.
+    An error of unwrapping, of one turn between echoes, is then a whole turn of the phase.
     """
     if not echo_times or not field_strength:
         return 0.0
