@@ -138,7 +138,8 @@ def index() -> str:
     parts = ["# Methods", "Made by `make docs` from the register; do not edit."]
     for stage, methods in METHODS.items():
         if methods:
-            listed = "\n".join(f"- [{m.label}]({name_of(stage, n)}.md): {m.summary}" for n, m in sorted(methods.items()))
+            lines = (f"- [{m.label}]({name_of(stage, n)}.md): {m.summary}" for n, m in sorted(methods.items()))
+            listed = "\n".join(lines)
             parts.append(f"## {STAGES[stage].label}\n\n{listed}")
     return "\n\n".join(parts) + "\n"
 

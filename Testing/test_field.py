@@ -92,7 +92,6 @@ def first_echo_noise(magnitude, phase, mask):
     return noise_level(magnitude[..., 0] * np.exp(1j * phase[..., 0]), mask)
 
 
-
 @pytest.mark.parametrize("sigma", [2.0, 20.0])
 def test_noise_level_is_found_under_a_steep_field(sigma):
     phase, magnitude = measured(sigma=sigma)

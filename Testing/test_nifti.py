@@ -332,3 +332,12 @@ def test_an_image_knows_whether_its_header_places_it(tmp_path):
     assert read_image(tmp_path / "a.nii")[1].placed
     patched(tmp_path / "a.nii", qform_code=0, sform_code=0)
     assert not read_image(tmp_path / "a.nii")[1].placed
+
+
+@pytest.mark.parametrize("name", ["huge.nii", "huge.nii.gz"])
+def test_an_image_that_memory_cannot_hold_is_refused_by_its_header(name, tmp_path, monkeypatch):
+    path = tmp_path / name
+    write_image(path, np.zeros(SHAPE, np.float32), Geometry(SHAPE, SPACING, (1.0, 2.0, 3.0), tuple(OBLIQUE.ravel())))
+    monkeypatch.setattr("QSMLogic.memory.available_memory", lambda: 1000)
+    with pytest.raises(InputError, match="GiB too little"):
+        read_image(path)

@@ -53,51 +53,56 @@ def vsharp(
             f"V-SHARP: Smallest radius = {min_radius:g} mm is above Largest radius = {max_radius:g} mm: lower it."
         )
     window = window_of_balls(mask, grid)
-    shells = _shells(window, np.arange(max_radius, min_radius - 1e-6, -step))
-    eroded = np.any([where for where, _ in shells], axis=0)
+    balls = _Balls(_shells(window, np.arange(max_radius, min_radius - 1e-6, -step)))
+    local = conjugate_gradients(
+        balls.normal,
+        balls.adjoint(balls.high_pass(window.cut(total_field * mask))),
+        tolerance=tolerance,
+        iterations=iterations,
+        progress=part(progress, 0.1, 0.98, "undoing the blur"),
+        precondition=balls.precondition,
+    )
+    progress(1.0, "")
+    return window.paste(local), window.paste(balls.eroded)
 
-    def high_pass(image: np.ndarray) -> np.ndarray:
+
+class _Balls:
+    """The operator that takes from each voxel the mean over its own ball, and what solving with it needs."""
+
+    def __init__(self, shells: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.shells = shells
+        self.eroded = np.any([where for where, _ in shells], axis=0)
+        largest = 1 - shells[0][1]
+        self.sharpening = 1 / (largest * largest + np.float32(HARMONIC_LEFT))
+
+    def high_pass(self, image: np.ndarray) -> np.ndarray:
         spectrum = transform(image)
-        out = image * eroded
-        for where, kernel in shells:
+        out = image * self.eroded
+        for where, kernel in self.shells:
             mean = inverse(spectrum * kernel, image.shape)
             mean *= where
             out -= mean
         return out
 
-    def adjoint(image: np.ndarray) -> np.ndarray:
+    def adjoint(self, image: np.ndarray) -> np.ndarray:
         spectrum = transform(image)
-        for where, kernel in shells:
+        for where, kernel in self.shells:
             mean = transform(where * image)
             mean *= kernel
             spectrum -= mean
         image = inverse(spectrum, image.shape)
-        image *= eroded
+        image *= self.eroded
         return image
 
-    largest = 1 - shells[0][1]
-    sharpening = 1 / (largest * largest + np.float32(HARMONIC_LEFT))
-
-    def precondition(image: np.ndarray) -> np.ndarray:
-        image = convolve(image, sharpening)
-        image *= eroded
-        return image
-
-    def normal(image: np.ndarray) -> np.ndarray:
-        out = adjoint(high_pass(image))
+    def normal(self, image: np.ndarray) -> np.ndarray:
+        out = self.adjoint(self.high_pass(image))
         out += np.float32(HARMONIC_LEFT) * image
         return out
 
-    local = conjugate_gradients(
-        normal,
-        adjoint(high_pass(window.cut(total_field * mask))),
-        tolerance=tolerance,
-        iterations=iterations,
-        progress=part(progress, 0.1, 0.98, "undoing the blur"),
-        precondition=precondition,
-    )
-    progress(1.0, "")
-    return window.paste(local), window.paste(eroded)
+    def precondition(self, image: np.ndarray) -> np.ndarray:
+        image = convolve(image, self.sharpening)
+        image *= self.eroded
+        return image
 
 
 def _shells(window: Window, radii: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -17,7 +17,7 @@ from ..registry import Param, method
     label="Linear fit",
     cite=("Robinson2017",),
     sentence="The total field was the slope of a line fitted to the phase over echo time, "
-    "weighted by squared magnitude (offset: {offset})",
+    "weighted by the inverse variance of the phase (offset: {offset})",
     volumes=16,
 )
 def linear_fit(

@@ -14,7 +14,7 @@ from ..registry import method
     stage="field",
     label="Weighted mean",
     cite=("Dymerska2021",),
-    sentence="The total field was the mean over the echoes, weighted by squared magnitude and echo time",
+    sentence="The total field was the mean of the echoes' estimates, each weighted by its inverse variance",
     volumes=16,
 )
 def weighted_mean(

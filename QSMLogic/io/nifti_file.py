@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..memory import check_memory
 from .outputs import whole_file
 
 _NIFTI1 = {
@@ -59,6 +60,15 @@ DATA_TYPES = {
 }  # fmt: skip
 """Codes of the real numbers in the standard; the others are complex or colours."""
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of a compressed file."""
+
+LARGEST_HEADER = 540
+"""Bytes."""
+
+MOST_COMPRESSION = 1100
+"""Times that gzip can shrink zeros, a little above its limit of 1032."""
+
 MOST_DIMENSIONS = 7
 """Of an image, in the standard."""
 
@@ -86,12 +96,10 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Returns: header, a record of `header_type`; values (x, y, z, volume) float32, each volume contiguous.
     Raises InputError where the file is damaged, cut short, or its header makes no sense.
     """
+    _refuse_too_large(path)
     content = _content(path)
     header = _header(path, content)
-    shape = _shape(path, header)
-    kind = np.dtype(DATA_TYPES[int(header["datatype"])]).newbyteorder(header.dtype["dim"].base.byteorder)
-    start = int(header["vox_offset"])
-    needed = start + kind.itemsize * math.prod(shape)
+    shape, kind, start, needed = _layout(path, header)
     if len(content) < needed:
         raise InputError(f"{path} is cut short: {len(content)} of {needed} bytes are there. Copy or convert it again.")
     stored = np.frombuffer(content, kind, math.prod(shape), start).reshape(shape[::-1])
@@ -140,11 +148,38 @@ def write_nifti(path: Path, array: np.ndarray, orientation: np.ndarray) -> None:
             target.write(values.data)
 
 
+def _layout(path: Path, header: np.ndarray) -> tuple[tuple[int, ...], np.dtype, int, int]:
+    """Return shape and type of the values, the byte at which they begin and that at which they end."""
+    shape = _shape(path, header)
+    kind = np.dtype(DATA_TYPES[int(header["datatype"])]).newbyteorder(header.dtype["dim"].base.byteorder)
+    start = int(header["vox_offset"])
+    return shape, kind, start, start + kind.itemsize * math.prod(shape)
+
+
+def _refuse_too_large(path: Path) -> None:
+    """Refuse an image that cannot be held, before it is read; a file that does not even begin well is told later."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP
+            file.seek(0)
+            beginning = gzip.GzipFile(fileobj=file).read(LARGEST_HEADER) if packed else file.read(LARGEST_HEADER)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return
+    if not beginning:
+        return
+    shape, _, _, needed = _layout(path, _header(path, beginning))
+    held = path.stat().st_size * (MOST_COMPRESSION if packed else 1)
+    if held < needed:
+        there = f"at most {held}" if packed else str(held)
+        raise InputError(f"{path} is cut short: {there} of {needed} bytes are there. Copy or convert it again.")
+    check_memory(needed + math.prod(shape) * np.dtype(np.float32).itemsize)
+
+
 def _content(path: Path) -> bytes:
     packed = path.read_bytes()
     if not packed:
         raise InputError(f"{path} is empty (zero bytes). Copy or convert it again.")
-    if not packed.startswith(b"\x1f\x8b"):
+    if not packed.startswith(GZIP):
         return packed
     try:
         return gzip.decompress(packed)
