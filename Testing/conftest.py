@@ -6,6 +6,8 @@ import pytest
 
 from QSMLogic.phantom import Phantom, head_phantom
 
+pytest_plugins = ["command_line"]
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 SHAPE, VOXEL_SIZE = (64, 72, 56), (2.9, 3.0, 3.5)

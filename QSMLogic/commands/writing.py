@@ -54,7 +54,7 @@ def write_maps(out: OutputFolder, maps: Mapping[str, np.ndarray], names: Iterabl
 
 def write_json(out: OutputFolder, name: str, content: Mapping[str, Any]) -> None:
     """Write a JSON file."""
-    out.path(name).write_text(json.dumps(content, indent=2, default=_plain) + "\n", "utf-8")
+    out.path(name).write_text(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _plain(value: Any) -> Any:
