@@ -6,13 +6,10 @@ from typing import Annotated
 
 import numpy as np
 
+from ..closed_form import filtered
 from ..grid import Grid
-from ..operators import Window, convolve, dipole_kernel
 from ..progress import Progress, no_progress
 from ..registry import Param, method
-
-MARGIN = 20.0
-"""mm of zeros that keep the streaks of one side of the brain from coming back in at the other."""
 
 
 @method(
@@ -35,14 +32,12 @@ def tkd(
     Parameters: local_field (x, y, z) ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
     Raises: InputError where the mask is empty.
     """
-    window = Window(mask, grid, MARGIN)
-    progress(0.2, "dipole")
-    kernel = dipole_kernel(window.grid)
-    smallest = np.float32(threshold)
-    np.copyto(kernel, np.copysign(smallest, kernel), where=np.abs(kernel) < smallest)
-    np.divide(1, kernel, out=kernel)
-    kernel[0, 0, 0] = 0
-    progress(0.5, "division")
-    chi = convolve(window.cut(local_field) * window.mask, kernel)
-    progress(1.0, "division")
-    return window.paste(chi) * mask
+
+    def inverted(kernel: np.ndarray) -> np.ndarray:
+        smallest = np.float32(threshold)
+        np.copyto(kernel, np.copysign(smallest, kernel), where=np.abs(kernel) < smallest)
+        np.divide(1, kernel, out=kernel)
+        kernel[0, 0, 0] = 0
+        return kernel
+
+    return filtered(local_field, mask, grid, inverted, progress)
