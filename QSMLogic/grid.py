@@ -12,6 +12,10 @@ from .errors import InputError
 ORTHOGONAL = 1e-3
 """Largest entry of |D'D - 1| for which an image's axes count as perpendicular; headers carry float32 rounding."""
 
+DECIMALS = 9
+"""Of voxel size and B0 direction: readers of one header differ in the last bits, and the same scan shall give the same
+map to the last digit whoever read it."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -28,7 +32,7 @@ class Grid:
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
         shape = tuple(int(n) for n in self.shape)
-        size = tuple(float(s) for s in self.voxel_size)
+        size = tuple(round(float(s), DECIMALS) for s in self.voxel_size)
         b0 = np.asarray(self.b0_direction, float)
         if len(shape) != 3 or min(shape) < 1:
             raise InputError(f"The image has shape {shape}; three dimensions of at least one voxel are needed.")
@@ -42,7 +46,7 @@ class Grid:
             )
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "voxel_size", size)
-        object.__setattr__(self, "b0_direction", tuple(float(c) for c in b0 / length))
+        object.__setattr__(self, "b0_direction", tuple(round(float(c), DECIMALS) for c in b0 / length))
 
     @classmethod
     def from_direction(cls, shape: tuple[int, ...], voxel_size: tuple[float, ...], direction: np.ndarray) -> Self:

@@ -146,3 +146,17 @@ def test_the_image_without_finite_values_is_named():
     halves[:2, ..., 0] = halves[2:, ..., 1] = np.nan
     with pytest.raises(InputError, match="No voxel is finite in phase and magnitude of every echo"):
         scan(magnitude=halves)
+
+
+def test_readers_that_differ_in_the_last_bits_give_one_grid():
+    tilt = 0.3
+    axis = (0.0, -np.sin(tilt), np.cos(tilt))
+    one = Grid((4, 5, 6), (0.9375, 1.1, 2.0), b0_direction=axis)
+    other = Grid((4, 5, 6), (0.9375, np.nextafter(1.1, 2), 2.0), b0_direction=tuple(np.nextafter(c, 1) for c in axis))
+    assert one == other
+    assert one.b0_direction == pytest.approx(axis, abs=1e-9)
+
+
+def test_a_voxel_size_below_what_is_kept_is_refused():
+    with pytest.raises(InputError, match="three positive numbers"):
+        Grid((4, 5, 6), (1e-12, 1.0, 1.0), b0_direction=(0, 0, 1))

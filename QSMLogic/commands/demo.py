@@ -20,6 +20,7 @@ from ..pipeline import Result
 from ..settings import Settings
 from .arguments import add_command, add_output
 from .run import FIGURE, TABLE, TEXTS, compute, draw, write_regions, write_reports
+from .terminal import Reporter
 from .writing import PROVENANCE, RESULTS, file_of, write_maps
 
 INPUTS = ("phase.nii.gz", "magnitude.nii.gz", "params.json")
@@ -43,7 +44,7 @@ def _work(args: argparse.Namespace) -> None:
         phantom = head_phantom()
         loaded = _loaded(phantom)
         _write_inputs(out, phantom, loaded)
-        result = compute(loaded, Settings.preset("default"))
+        result = compute(loaded, Settings.preset("default"), Reporter())
         write_maps(out, result.maps, RESULTS, loaded.geometry)
         write_reports(out, args.command, Sources(), loaded, result)
         rows = write_regions(out, loaded, result, dict(phantom.label_names))

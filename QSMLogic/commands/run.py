@@ -23,7 +23,7 @@ from ..report.provenance import provenance
 from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import OPTIONS, Settings, Step, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
-from .terminal import Reporter
+from .terminal import LineReporter, Reporter, end_with
 from .writing import FILES, OPTIONAL, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
@@ -42,6 +42,9 @@ def add(commands: Any) -> None:
     add_facts(parser)
     add_output(parser, keep=[FILES[name] for name in OPTIONAL])
     parser.add_argument("--figure", action="store_true", help=f"write {FIGURE} too (needs matplotlib)")
+    parser.add_argument(
+        "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
+    )
     group = parser.add_argument_group("settings (later ones override earlier ones)")
     base = group.add_mutually_exclusive_group()
     base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
@@ -56,6 +59,8 @@ def add(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    if args.child:
+        end_with(sys.stdin)
     settings = chosen_settings(args)
     named = sources(args)
     if not named.phase and not named.real:
@@ -69,7 +74,7 @@ def _run(args: argparse.Namespace) -> None:
     names = [*map(file_of, written), *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
     with OutputFolder(args.out, names, stale=[*map(file_of, FILES), FIGURE, TABLE], force=args.force) as out:
         loaded = load(named)
-        result = compute(loaded, settings)
+        result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry)
         write_reports(out, args.command, named, loaded, result)
         if args.labels is not None:
@@ -95,9 +100,9 @@ def chosen_settings(args: argparse.Namespace) -> Settings:
     return settings.changed(changes)
 
 
-def compute(loaded: Loaded, settings: Settings) -> Result:
-    """Run the pipeline with a progress bar; warnings go to standard error."""
-    with Reporter() as progress:
+def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
+    """Run the pipeline and report its progress; warnings go to standard error."""
+    with reporter as progress:
         result = pipeline.run(
             loaded.scan,  # type: ignore[arg-type]
             settings,

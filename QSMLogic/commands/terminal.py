@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
+import os
+import signal
 import sys
+import threading
 import time
 from typing import TextIO
 
@@ -14,6 +18,10 @@ REDRAWN = 0.1
 
 WIDTH = 100
 """Characters of a line, cut so that it never wraps."""
+
+
+STEP = 0.01
+"""Of the whole work: a program that runs this one is told no more often."""
 
 
 class Reporter:
@@ -50,3 +58,32 @@ class Reporter:
         """Take the bar away, so that what is printed next begins a clean line."""
         if self.terminal and self._drawn:
             print("\r\033[K", end="", file=self.stream, flush=True)
+
+
+class LineReporter(Reporter):
+    """Callable as `progress`: "progress 0.42 Dipole inversion: TV" per line, for a program that runs this one."""
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        """Show how far the work is, where it went on by a step or another stage began."""
+        if message == self._stage and fraction - self._drawn < STEP:
+            return
+        self._stage, self._drawn = message, fraction
+        print(f"progress {fraction:.4f} {message}", file=self.stream, flush=True)
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the lines."""
+
+
+def end_with(stream: TextIO) -> None:
+    """End this program, as by SIGTERM, when the stream closes: its parent is gone, or has no more use for it.
+
+    The file is read below Python's buffer, whose lock a waiting thread would hold while the interpreter shuts down.
+    """
+    number = stream.fileno()
+
+    def watch() -> None:
+        while os.read(number, 1):
+            pass
+        _thread.interrupt_main(signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Acquisition:
                 f"The voxel size is {_listed(size)} mm in {self.sources['voxel_size']} but "
                 f"{_listed(geometry.spacing)} mm in the image's header: correct one, or leave voxel_size out."
             )
-        grid = geometry.grid(self.b0_direction)
+        grid = replace(geometry, spacing=size).grid(self.b0_direction)  # type: ignore[arg-type]
         if self.b0_direction is None:
             return grid, () if geometry.placed else (UNPLACED,)
         header = np.array(geometry.direction).reshape(3, 3)[2]

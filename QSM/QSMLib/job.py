@@ -1,0 +1,180 @@
+"""One run of the pipeline as a child process: it can crash, or be ended at once, and Slicer goes on.
+
+Nothing here waits unless asked to: whoever shows the run calls `poll` now and then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import QSMLogic
+from QSMLogic.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    from QSMLogic.progress import Progress
+
+PROGRESS, WARNING, REFUSAL = "progress ", "Warning: ", "qsm: "
+"""Beginnings of what `qsm run --child` says on standard error."""
+
+OUTPUT = "out"
+"""Folder of the results in the job's folder."""
+
+INTERVAL = 0.05
+"""s between two looks at a job that is waited for."""
+
+CANCELLED = "Cancelled; nothing was changed."
+
+_running: weakref.WeakSet[Job] = weakref.WeakSet()
+
+
+class Job:
+    """A run under way. The folder belongs to the job, which removes it when it is closed or cancelled.
+
+    fraction, message: how far it is; log: every line the child said; warnings; error: why it failed, in one sentence,
+    empty as long as it has not.
+    """
+
+    def __init__(self, words: list[str], folder: Path) -> None:
+        """Start `qsm` with these words; its results go to a folder `out` in the job's folder.
+
+        Raises InputError where the child cannot be started.
+        """
+        self.folder, self.output = Path(folder), Path(folder) / OUTPUT
+        self.fraction, self.message, self.error = 0.0, "Starting", ""
+        self.log: list[str] = []
+        self.warnings: list[str] = []
+        self.finished = self.cancelled = False
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        try:
+            self._process = self._started([*words, "--out", str(self.output), "--child"])
+        except OSError as error:
+            self.close()
+            raise InputError(f"The computation could not be started: {error.strerror} ({_python()}).") from None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        _running.add(self)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the results are there."""
+        return self.finished and not self.error and not self.cancelled
+
+    def poll(self) -> bool:
+        """Take in what the child said, and return whether it still runs. Never waits."""
+        ended = not self._reader.is_alive() and self._process.poll() is not None
+        while not self._lines.empty():
+            self._take(self._lines.get())
+        if ended and not self.finished:
+            self._end()
+        return not self.finished
+
+    def wait(self, progress: Progress | None = None) -> None:
+        """Wait for the end. progress(fraction, message) is told how it goes and may raise Cancelled.
+
+        Raises InputError with the child's sentence where it failed, Cancelled where it was cancelled.
+        """
+        try:
+            while self.poll():
+                if progress is not None:
+                    progress(self.fraction, self.message)
+                time.sleep(INTERVAL)
+        except BaseException:
+            self.cancel()
+            raise
+        if self.cancelled:
+            raise Cancelled(CANCELLED)
+        if self.error:
+            self.close()
+            raise InputError(self.error)
+
+    def cancel(self) -> None:
+        """End the child at once and remove what it left. Does nothing after the end."""
+        if not self.finished:
+            self.cancelled, self.finished, self.message = True, True, CANCELLED
+            self._process.kill()  # it writes into the job's folder only, which goes with it
+            self._release()
+        self.close()
+
+    def close(self) -> None:
+        """Remove the job's folder, after its results were read."""
+        _running.discard(self)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _started(self, words: list[str]) -> subprocess.Popen[str]:
+        sources = str(Path(QSMLogic.__file__).parents[1])
+        paths = os.pathsep.join(part for part in (sources, os.environ.get("PYTHONPATH", "")) if part)
+        hidden: dict[str, Any] = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
+        return subprocess.Popen(
+            [_python(), "-m", "QSMLogic", *words],
+            stdin=subprocess.PIPE,  # closes with Slicer, however Slicer ends, and the child ends with it
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
+            encoding="utf-8",
+            errors="replace",
+            **hidden,
+        )
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._lines.put(line.rstrip("\n"))
+
+    def _take(self, line: str) -> None:
+        if line.startswith(PROGRESS):
+            fraction, _, self.message = line.removeprefix(PROGRESS).partition(" ")
+            self.fraction = float(fraction)
+            return
+        self.log.append(line)
+        if line.startswith(WARNING):
+            self.warnings.append(line.removeprefix(WARNING))
+        elif line.startswith(REFUSAL):
+            self.error = line.removeprefix(REFUSAL)
+
+    def _end(self) -> None:
+        self.finished = True
+        self._release()
+        status = self._process.returncode
+        if status and not self.error:
+            self.error = _died(status, self.log)
+        if not self.error:
+            self.fraction, self.message = 1.0, "Done"
+
+    def _release(self) -> None:
+        """Take leave of the child: no zombie, no thread and no open pipe stays."""
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def _python() -> str:
+    """Return the interpreter to run the child with: in Slicer, sys.executable may be Slicer itself."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def _died(status: int, log: list[str]) -> str:
+    said = f' Its last words: "{log[-1]}".' if log else ""
+    return (
+        f"The computation stopped unexpectedly (status {status}), perhaps for want of memory: "
+        f"close other programs, or crop the images to the head.{said}"
+    )
+
+
+def _cancel_all() -> None:
+    for job in list(_running):
+        job.cancel()
+
+
+atexit.register(_cancel_all)
