@@ -1,11 +1,14 @@
-"""The QSM module of 3D Slicer: wiring only; what it computes lies in QSMLogic."""
+"""The QSM module of 3D Slicer: wiring only; what it computes lies in QSMLogic, what it shows in QSMLib."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -17,67 +20,81 @@ _SOURCES = Path(__file__).resolve().parents[1]
 if (_SOURCES / "QSMLogic").is_dir() and str(_SOURCES) not in sys.path:
     sys.path.append(str(_SOURCES))  # run from a checkout; an installed extension has QSMLogic beside this file
 
-from QSMLib.volumes import add_map, scan_of_nodes  # noqa: E402
-
-from QSMLogic import __version__  # noqa: E402
-
-EXAMPLE = "slicer.modules.qsm.widgetRepresentation().self().logic.run(magnitudes, phases, echo_times, field_strength)"
+from QSMLib import HOMEPAGE  # noqa: E402
+from QSMLib.logic import Logic  # noqa: E402
 
 
 class QSM(ScriptedLoadableModule):
-    """What the list of modules shows."""
+    """What the list of modules shows, and what is offered to other modules."""
 
-    def __init__(self, parent) -> None:  # noqa: ANN001
+    def __init__(self, parent: Any) -> None:
         """Describe the module."""
         super().__init__(parent)
-        parent.title = "QSM"
-        parent.categories = ["Quantification"]
+        parent.title = _("QSM")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
         parent.dependencies = []
         parent.contributors = ["SlicerQSM contributors"]
-        parent.helpText = "Quantitative susceptibility mapping: from gradient-echo phase to magnetic susceptibility."
-        parent.acknowledgementText = "The methods are those of the papers that each run lists in its methods text."
+        parent.helpText = _(
+            "Quantitative susceptibility mapping: from the phase of a gradient-echo scan to a map of magnetic "
+            "susceptibility in ppm, and from the map to a table of regions. For research, not a medical device. "
+            '<a href="{homepage}">Documentation</a>'
+        ).format(homepage=HOMEPAGE)
+        parent.acknowledgementText = _(
+            "Please cite SlicerQSM ({homepage}) and the papers of the methods used: each run writes the text for a "
+            "methods section, with its references. What to report follows the consensus of the ISMRM "
+            "Electro-Magnetic Tissue Properties study group (doi:10.1002/mrm.30006)."
+        ).format(homepage=HOMEPAGE)
+        slicer.app.connect("startupCompleted()", _offerToOtherModules)
 
 
 class QSMWidget(ScriptedLoadableModuleWidget):
-    """The panel: for now, what the module is and how it is run from the Python console."""
+    """The panel."""
 
     def setup(self) -> None:
         """Build the panel."""
+        from QSMLib.panel.panel import Panel  # noqa: PLC0415 (not while Slicer starts)
+
         super().setup()
-        self.logic = QSMLogicOfModule()
-        text = f"SlicerQSM {__version__}. This module has no controls yet: run it from the Python console.\n\n{EXAMPLE}"
-        label = qt.QLabel(text)
-        label.wordWrap = True
-        label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
-        self.layout.addWidget(label)
-        button = qt.QPushButton("Copy the command")
-        button.clicked.connect(lambda: qt.QApplication.clipboard().setText(EXAMPLE))
-        self.layout.addWidget(button)
-        self.layout.addStretch(1)
+        widget = slicer.util.loadUI(self.resourcePath("UI/QSM.ui"))
+        self.layout.addWidget(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
+        self.logic = QSMLogic()
+        self.panel = Panel(slicer.util.childWidgetVariables(widget), self.logic, slicer.mrmlScene)
+
+    def enter(self) -> None:
+        """Show the panel."""
+        self.panel.enter()
+
+    def exit(self) -> None:
+        """Leave the panel; a run goes on."""
+        self.panel.exit()
+
+    def cleanup(self) -> None:
+        """Leave nothing running."""
+        self.panel.cleanup()
 
 
-class QSMLogicOfModule(ScriptedLoadableModuleLogic):
-    """The pipeline on volume nodes."""
+class QSMLogic(ScriptedLoadableModuleLogic, Logic):
+    """The pipeline on volume nodes: `slicer.util.getModuleLogic("QSM").run(...)`, or `QSMLogic().run(...)`."""
 
-    def run(self, magnitudes: list, phases: list, echo_times: list[float], field_strength: float, settings=None):  # noqa: ANN001, ANN201
-        """Compute susceptibility and return its volume node, in ppm.
-
-        magnitudes, phases: one scalar volume node per echo (magnitudes may be empty), phase in rad; echo_times: s;
-        field_strength: T; settings: QSMLogic.settings.Settings, the default preset where it is not given.
-        """
-        from QSMLogic import pipeline  # noqa: PLC0415 (imports scipy: not while Slicer starts)
-        from QSMLogic.settings import Settings  # noqa: PLC0415
-
-        scan = scan_of_nodes(magnitudes, phases, echo_times, field_strength)
-        result = pipeline.run(scan, settings or Settings.preset())
-        return add_map("chi", result.maps["chi"], phases[0])
+    def __init__(self, scene: Any = None) -> None:
+        """Work on a scene, by default on Slicer's."""
+        ScriptedLoadableModuleLogic.__init__(self)
+        Logic.__init__(self, slicer.mrmlScene if scene is None else scene)
 
 
 class QSMTest(ScriptedLoadableModuleTest):
     """The self-test of the module."""
 
     def runTest(self) -> None:
-        """Compute the susceptibility of a small phantom."""
-        from QSMLib.selftest import test_phantom  # noqa: PLC0415
+        """Compute the susceptibility of a small phantom and measure it."""
+        from QSMLib.selftest import testPhantom  # noqa: PLC0415
 
-        test_phantom(QSMLogicOfModule())
+        testPhantom(QSMLogic())
+
+
+def _offerToOtherModules() -> None:
+    from QSMLib import samples, statistics_plugin  # noqa: PLC0415 (import QSMLogic: after Slicer has started)
+
+    samples.register()
+    statistics_plugin.register()

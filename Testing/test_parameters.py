@@ -78,8 +78,8 @@ def test_a_scan_from_files(files):
 def test_a_voxel_size_in_the_parameters_is_more_exact_than_the_header(files):
     sizes = (1.0 + 1e-8, 1.5, 2.0 - 1e-8)
     content = {"TE": TIMES, "B0": 3, "B0_dir": [0, 0.6, 0.8], "voxel_size": sizes}
-    (files / "exact.json").write_text(json.dumps(content))
-    loaded = load(whole(files, params=files / "exact.json"))
+    (files / "params.json").write_text(json.dumps(content))
+    loaded = load(whole(files))
     assert loaded.scan.grid.voxel_size == sizes
     assert loaded.scan.grid.b0_direction == (0.0, 0.6, 0.8)
     assert loaded.facts["said_by"]["echo_times"].endswith("params.json")

@@ -1,1 +1,3 @@
-"""The Slicer side: everything that touches nodes, views or widgets."""
+"""The Slicer side. Only `panel` knows Qt; all else takes its scene as an argument, so that other front ends can use it."""
+
+HOMEPAGE = "https://github.com/SlicerQSM/SlicerQSM"
