@@ -1,0 +1,13 @@
+"""What a running Slicer offers, without Slicer: the tests run the extension's own files on it, unmodified.
+
+`slicer-core` on PyPI holds Slicer's real nodes, scene, logic and rendering libraries, but neither Qt nor the
+application. Here stands what is missing, thin and only as far as the extension and its tests use it:
+
+vtk_errors   errors of VTK are gathered, so that a test that causes one fails
+scene        a scene, the modules' logics and the views' nodes, as Slicer makes them when it starts
+storage      loading and saving through slicer.util
+application  slicer.app, the scripted modules' base classes, the loading and reloading of a module
+qt_standin   qt, ctk and the qMRML widgets on PySide6, off-screen, bound to that scene
+views        slice and 3-D views rendered without a display; pictures of panel and views
+fixtures     pytest fixtures that bring all this into a test
+"""

@@ -1,0 +1,12 @@
+# In Slicer: packages the extension, if it is named as the project is and has a licence and a read-me.
+if(NOT "${EXTENSION_NAME}" STREQUAL "${PROJECT_NAME}")
+  message(FATAL_ERROR "The extension ${EXTENSION_NAME} is not packaged: the project is ${PROJECT_NAME}")
+endif()
+set(lines "")
+foreach(key NAME HOMEPAGE CATEGORY CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS LICENSE_FILE README_FILE)
+  if("${EXTENSION_${key}}" STREQUAL "")
+    message(FATAL_ERROR "EXTENSION_${key} is empty")
+  endif()
+  string(APPEND lines "${key} ${EXTENSION_${key}}\n")
+endforeach()
+file(WRITE ${CMAKE_BINARY_DIR}/metadata.txt "${lines}")
