@@ -74,13 +74,13 @@ class QSMWidget(ScriptedLoadableModuleWidget):
         self.panel.cleanup()
 
 
-class QSMLogic(ScriptedLoadableModuleLogic, Logic):
+class QSMLogic(Logic, ScriptedLoadableModuleLogic):
     """The pipeline on volume nodes: `slicer.util.getModuleLogic("QSM").run(...)`, or `QSMLogic().run(...)`."""
 
     def __init__(self, scene: Any = None) -> None:
         """Work on a scene, by default on Slicer's."""
-        ScriptedLoadableModuleLogic.__init__(self)
         Logic.__init__(self, slicer.mrmlScene if scene is None else scene)
+        ScriptedLoadableModuleLogic.__init__(self)
 
 
 class QSMTest(ScriptedLoadableModuleTest):
