@@ -76,9 +76,8 @@ class Application:
         """Return what loads and saves."""
         return self._io
 
-    def layoutManager(self):
+    def layoutManager(self) -> None:
         """Return None, as Slicer does without a main window."""
-        return None
 
     def testingEnabled(self) -> bool:
         """Say that no dialogue may wait for a person."""
