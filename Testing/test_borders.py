@@ -10,7 +10,6 @@ from QSMLogic.methods import METHODS, STAGES
 
 ROOT = Path(__file__).parents[1]
 LOGIC = ROOT / "QSMLogic"
-MODULE = ROOT / "QSM"
 SLICER = {"slicer", "qt", "ctk", "vtk", "mrml", "vtkSegmentationCore"}
 OPTIONAL = {"matplotlib", "nibabel", "pydicom", "tqdm", "torch"}
 
@@ -112,15 +111,6 @@ def test_every_source_named_in_a_docstring_is_in_the_bibliography():
 def test_the_bibliography_has_each_key_once():
     keys = re.findall(r"^@\w+\{([^,]+),", (LOGIC / "report" / "references.bib").read_text(encoding="utf-8"), re.M)
     assert len(keys) == len(set(keys))
-
-
-def test_the_module_ships_every_one_of_its_files():
-    listed = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
-    listed = listed.replace("${MODULE_NAME}", "QSM")
-    shipped = [*MODULE.rglob("*.py"), *(MODULE / "Resources").rglob("*.*")]
-    for path in shipped:
-        if "__pycache__" not in path.parts:
-            assert str(path.relative_to(MODULE).as_posix()) in listed, f"{path} is not in QSM/CMakeLists.txt"
 
 
 def test_the_version_is_written_once():
