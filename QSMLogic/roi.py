@@ -52,6 +52,27 @@ class Reference:
     voxels: int
 
 
+TITLES = (*(field.name for field in fields(RegionStatistics)), "unit", "reference", "reference_mean", "reference_sd")
+"""Of the columns of a table."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one map with their unit, and what the map is relative to (None: it was left as it is)."""
+
+    rows: list[RegionStatistics]
+    unit: str = "ppm"
+    reference: Reference | None = None
+
+    def lines(self) -> list[tuple[str | float | None, ...]]:
+        """Return the values under the titles, row by row."""
+        zero = ("none", None, None)
+        if self.reference is not None:
+            zero = (self.reference.name, self.reference.mean, self.reference.sd)
+        columns = [field.name for field in fields(RegionStatistics)]
+        return [(*(getattr(row, name) for name in columns), self.unit, *zero) for row in self.rows]
+
+
 def reference_statistics(chi: np.ndarray, region: np.ndarray, name: str) -> Reference:
     """Mean and sd of chi (x, y, z; ppm) over the region (x, y, z; bool); NaN is left out.
 
@@ -151,13 +172,17 @@ def write_table(
     Every line states the unit of its statistics (volume: mm3), and the reference with its mean and sd before it was
     subtracted. Values keep seven significant digits, more than a float32 map holds; what does not exist is empty.
     """
-    columns = [field.name for field in fields(RegionStatistics)]
-    zero = ["none", "", ""] if reference is None else [reference.name, reference.mean, reference.sd]
+    write_tables(path, {"": Table(rows, unit, reference)})
+
+
+def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
+    """Write the tables of several maps as one CSV, whose first column names the map; one table is written alone."""
+    several = len(tables) > 1
     with Path(path).open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*columns, "unit", "reference", "reference_mean", "reference_sd"])
-        for row in rows:
-            table.writerow([_cell(value) for value in (*(getattr(row, name) for name in columns), unit, *zero)])
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*["map"] * several, *TITLES])
+        for name, table in tables.items():
+            writer.writerows([*[name] * several, *(_cell(value) for value in line)] for line in table.lines())
 
 
 def _cell(value: str | float | None) -> str:

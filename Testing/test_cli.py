@@ -16,7 +16,7 @@ from QSMLogic import __version__
 from QSMLogic.cli import main
 from QSMLogic.commands import demo
 from QSMLogic.commands.writing import FILES
-from QSMLogic.io.nifti import read_image, read_volume
+from QSMLogic.io.nifti import read_image, read_volume, write_image
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.settings import Settings, Step
 
@@ -159,6 +159,19 @@ def test_regions(inputs, tmp_path, head, capsys):
     refused(capsys, [*words[:-1], str(tmp_path)], "is a folder: --out names the table to write, such as ")
     refused(capsys, [*words[:-1], str(tmp_path / "none" / "table.csv")], "none: make it, or choose another one")
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_voxel_without_a_value_stays_excluded_when_the_map_is_referenced(inputs, head, tmp_path):
+    chi = head.chi * head.mask
+    x, y, z = np.argwhere((head.labels == 3) & head.mask)[0]
+    chi[x, y, z] = np.nan
+    write_image(tmp_path / "chi.nii.gz", chi, GEOMETRY)
+    words = ["roi", "--chi", str(tmp_path / "chi.nii.gz"), "--mask", str(inputs / "mask.nii.gz")]
+    words += ["--labels", str(inputs / "labels.nii.gz"), "--reference", "mean", "--out", str(tmp_path / "table.csv")]
+    assert main(words) == 0
+    rows = {row["name"]: row for row in csv.DictReader((tmp_path / "table.csv").read_text().splitlines())}
+    assert int(rows["label 3"]["voxels"]) == np.count_nonzero((head.labels == 3) & head.mask) - 1
+    assert rows["label 3"]["excluded"] == rows["whole mask"]["excluded"] == "1"
 
 
 def test_the_demonstration(head, tmp_path, capsys, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 
 from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
-from QSMLogic.roi import Reference, read_names, region_statistics, write_table
+from QSMLogic.roi import Reference, Table, read_names, region_statistics, write_table, write_tables
 
 GRID = Grid((4, 3, 2), (1, 2, 3), b0_direction=(0, 0, 1))
 
@@ -80,6 +80,21 @@ def test_the_table_says_unit_and_reference_and_reads_back(tmp_path):
     assert rows[0]["mean"] == ""
     write_table(path, region_statistics(chi, labels, GRID), unit="ppb")
     assert path.read_text(encoding="utf-8").splitlines()[1].endswith(",ppb,none,,")
+
+
+def test_the_tables_of_several_maps_are_one_file(tmp_path):
+    chi, labels = example()
+    tables = {
+        "chi": Table(region_statistics(chi, labels, GRID), "ppm", Reference("CSF", 0.01, 0.02, 9)),
+        "r2star": Table(region_statistics(2 * chi, labels, GRID), "1/s"),
+    }
+    write_tables(tmp_path / "table.csv", tables)
+    with (tmp_path / "table.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    said = [(row["map"], row["label"], row["mean"], row["unit"], row["reference"]) for row in rows]
+    assert said[2] == ("chi", "7", "3", "ppm", "CSF")
+    assert said[5] == ("r2star", "7", "6", "1/s", "none")
+    assert len(said) == 6
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..io.nifti import read_labels, read_volume, refuse_other_geometry
 from ..io.outputs import whole_file
-from ..roi import Reference, read_names, reference_statistics, region_statistics, relative_to, write_table
+from ..roi import Reference, read_names, reference_statistics, region_statistics, write_table
 from .arguments import add_command
 
 
@@ -45,7 +45,7 @@ def _work(args: argparse.Namespace) -> None:
         mask = np.nan_to_num(given) > 0
     reference = _reference(args.reference, chi, labels, mask, names)
     if reference is not None:
-        chi = relative_to(chi, mask, reference.mean)
+        chi = chi - np.float32(reference.mean)  # what is not finite stays so, and is counted as excluded
     rows = region_statistics(chi, labels, geometry.grid(), names=names, mask=mask)
     try:
         with whole_file(args.out) as part:
