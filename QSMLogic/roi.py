@@ -66,11 +66,10 @@ class Table:
 
     def lines(self) -> list[tuple[str | float | None, ...]]:
         """Return the values under the titles, row by row."""
-        zero = ("none", None, None)
-        if self.reference is not None:
-            zero = (self.reference.name, self.reference.mean, self.reference.sd)
+        zero = self.reference
+        said = ("none", None, None) if zero is None else (zero.name, zero.mean, zero.sd)
         columns = [field.name for field in fields(RegionStatistics)]
-        return [(*(getattr(row, name) for name in columns), self.unit, *zero) for row in self.rows]
+        return [(*(getattr(row, name) for name in columns), self.unit, *said) for row in self.rows]
 
 
 def reference_statistics(chi: np.ndarray, region: np.ndarray, name: str) -> Reference:
