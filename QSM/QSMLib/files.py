@@ -1,0 +1,70 @@
+"""A request as files and words of the command line: panel, console and command line run the same computation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from QSMLogic.commands.writing import FILES, OPTIONAL
+from QSMLogic.io.nifti import write_image
+
+from .labels import labelsOn, maskOn
+from .volumes import arrayOf, detectedScale, geometryOf, gridOf
+
+if TYPE_CHECKING:
+    from .request import Request
+
+ALWAYS_KEPT = ("eroded_mask",)
+"""Map that is written whatever the request keeps: regions are measured in it."""
+
+
+def writeInputs(request: Request, folder: Path) -> list[str]:
+    """Write the images, facts and settings of a request, and return the words of the command, without its output.
+
+    Raises InputError where the scale of the phase is not certain, a segmentation cannot be used, or the disk is full.
+    """
+    first = request.phases[0]
+    words = ["run", "--phase", _writeEchoes(folder / "phase.nii", request.phases)]
+    if request.magnitudes:
+        words += ["--magnitude", _writeEchoes(folder / "magnitude.nii", request.magnitudes)]
+    if request.mask is not None:
+        mask = maskOn(request.mask, first, request.maskSegments)
+        words += ["--mask", _write(folder / "mask.nii", mask, first)]
+    if request.labels is not None:
+        words += ["--labels", _write(folder / "labels.nii", labelsOn(request.labels, first)[0], first)]
+    words += ["--params", _writeFacts(folder / "params.json", request)]
+    words += ["--settings", str(folder / "settings.toml")]
+    request.settings.write(folder / "settings.toml")
+    scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
+    words += ["--phase-scale", str(scale), "--phase-sign", str(request.phaseSign)]
+    kept = [FILES[name] for name in OPTIONAL if name in (*request.keep, *ALWAYS_KEPT)]
+    return [*words, "--keep", *kept]
+
+
+def _writeEchoes(path: Path, nodes: Sequence[Any]) -> str:
+    echoes = np.empty((*nodes[0].GetImageData().GetDimensions(), len(nodes)), np.float32)
+    for echo, node in enumerate(nodes):
+        echoes[..., echo] = arrayOf(node)
+    return _write(path, echoes, nodes[0])
+
+
+def _write(path: Path, array: np.ndarray, like: Any) -> str:
+    write_image(path, array, geometryOf(like))
+    return str(path)
+
+
+def _writeFacts(path: Path, request: Request) -> str:
+    """Write the parameter file, with every digit: the file of the image keeps seven."""
+    grid = gridOf(request.phases[0], request.b0Direction)
+    facts = {
+        "TE": [float(time) for time in request.echoTimes],
+        "B0": float(request.fieldStrength),
+        "B0_dir": list(grid.b0_direction),
+        "voxel_size": list(grid.voxel_size),
+    }
+    path.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    return str(path)

@@ -1,0 +1,186 @@
+"""Segmentations and label volumes, of any geometry and under any transform, on the voxels of an image.
+
+Everything is done beside the scene: no node is added, and none is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from QSMLogic.errors import InputError
+
+from .volumes import arrayOf, geometryOf, nameOf
+
+
+class Region(NamedTuple):
+    """One region on the voxels of an image: label, name, and where it is, (x, y, z) bool."""
+
+    label: int
+    name: str
+    mask: np.ndarray
+
+
+def labelsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> tuple[np.ndarray, dict[int, str]]:
+    """Return labels (x, y, z) int32 on the voxels of `like`, nearest neighbour, and names by label.
+
+    Segments are numbered from 1 in their order; where they overlap, the later one is taken (`regionsOn` keeps both).
+    The labels of a volume stay; those without a name are not among the names.
+    """
+    if not _isSegmentation(node):
+        return _labelVolumeOn(node, like), labelNames(node)
+    labels = np.zeros(like.GetImageData().GetDimensions(), np.int32)
+    for region in regionsOn(node, like, segments):
+        labels[region.mask] = region.label
+    return labels, labelNames(node, segments)
+
+
+def maskOn(node: Any, like: Any, segments: Sequence[str] = ()) -> np.ndarray:
+    """Return a mask (x, y, z) bool on the voxels of `like`: all segments together, or what is above 0 in a volume."""
+    if not _isSegmentation(node):
+        above = np.nan_to_num(arrayOf(node)) > 0
+        return _resampled(above.astype(np.uint8), node, like) > 0
+    mask = np.zeros(like.GetImageData().GetDimensions(), bool)
+    for region in regionsOn(node, like, segments):
+        mask |= region.mask
+    return mask
+
+
+def regionsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> Iterator[Region]:
+    """Yield every region on the voxels of `like`; segments that overlap are each whole.
+
+    Labels are those of `labelsOn`. A segment without a voxel is yielded too.
+    """
+    if not _isSegmentation(node):
+        labels, names = labelsOn(node, like)
+        for label in sorted({*np.unique(labels[labels != 0]).tolist(), *names}):
+            yield Region(label, names.get(label, f"label {label}"), labels == label)
+        return
+    chosen = chosenSegments(node, segments)
+    segmentation = _withLabelmaps(node, like, chosen)
+    layers: dict[int, np.ndarray] = {}
+    for label, segment in enumerate(chosen, 1):
+        held = segmentation.GetSegment(segment)
+        image = held.GetRepresentation(_labelmapName())
+        layer = segmentation.GetLayerIndex(segment, _labelmapName())
+        if layer not in layers:
+            layers[layer] = _onVoxels(image, node, like)
+        yield Region(label, held.GetName(), layers[layer] == held.GetLabelValue())
+
+
+def labelNames(node: Any, segments: Sequence[str] = ()) -> dict[int, str]:
+    """Return names by label: of segments in their order, or of a label volume's own colour table."""
+    if _isSegmentation(node):
+        held = node.GetSegmentation()
+        return {i: held.GetSegment(name).GetName() for i, name in enumerate(chosenSegments(node, segments), 1)}
+    display = node.GetDisplayNode()
+    colours = display.GetColorNode() if display is not None else None
+    # Slicer's own tables name labels that no atlas has numbered
+    if colours is None or not colours.IsA("vtkMRMLColorTableNode") or colours.GetType() != colours.User:
+        return {}
+    labels = range(1, colours.GetNumberOfColors())
+    return {label: colours.GetColorName(label) for label in labels if colours.GetColorDefined(label)}
+
+
+def chosenSegments(node: Any, segments: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the IDs of the chosen segments, all for none. Raises InputError where one is not there, or none at all."""
+    there = tuple(node.GetSegmentation().GetSegmentIDs())
+    missing = [segment for segment in segments if segment not in there]
+    if missing:
+        raise InputError(f"{nameOf(node)} has no segment {', '.join(missing)}: choose among its segments again.")
+    if not there:
+        raise InputError(f"{nameOf(node)} has no segment: draw one, or choose another segmentation.")
+    return tuple(segments) or there
+
+
+def refuseNoLabels(node: Any, what: str) -> None:
+    """Raise InputError where a node is neither a segmentation with segments nor a volume; what: "mask", "labels"."""
+    if _isSegmentation(node):
+        chosenSegments(node)
+    elif node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
+        raise InputError(f"{nameOf(node)} cannot be the {what}: choose a segmentation or a label volume.")
+
+
+def _isSegmentation(node: Any) -> bool:
+    return node is not None and node.IsA("vtkMRMLSegmentationNode")
+
+
+def _labelmapName() -> str:
+    return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+
+
+def _labelVolumeOn(node: Any, like: Any) -> np.ndarray:
+    values = np.nan_to_num(arrayOf(node), posinf=0, neginf=0)
+    labels = values.astype(np.int32)
+    if not np.array_equal(labels, values):
+        raise InputError(f"{nameOf(node)} is no label volume: its values are not whole numbers.")
+    return _resampled(labels, node, like)
+
+
+def _resampled(values: np.ndarray, node: Any, like: Any) -> np.ndarray:
+    """Return the values of a volume on the voxels of another; as they are where the voxels are the same."""
+    if not _between(node, like).GetNumberOfConcatenatedTransforms() and not geometryOf(node).difference(
+        geometryOf(like)
+    ):
+        return values
+    return _onVoxels(_oriented(node, values), node, like)
+
+
+def _onVoxels(image: Any, node: Any, like: Any) -> np.ndarray:
+    """Return a labelmap in a node's own space on the voxels of `like`, (x, y, z), nearest neighbour."""
+    made = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        image, _oriented(like), made, False, False, _between(node, like)
+    )
+    shape = like.GetImageData().GetDimensions()
+    return vtk_to_numpy(made.GetPointData().GetScalars()).reshape(shape[::-1]).T
+
+
+def _between(node: Any, like: Any) -> Any:
+    """Return the transform from a node's own space to that of `like`."""
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        node.GetParentTransformNode(), like.GetParentTransformNode(), transform
+    )
+    return transform
+
+
+def _oriented(node: Any, values: np.ndarray | None = None) -> Any:
+    """Return an image on the voxels of a volume node, with values (x, y, z) or, for its geometry, without."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(node.GetImageData().GetDimensions())
+    if values is not None:
+        image.GetPointData().SetScalars(numpy_to_vtk(np.ravel(values.T), deep=True))
+    image.SetGeometryFromImageToWorldMatrix(matrix)
+    return image
+
+
+def _withLabelmaps(node: Any, like: Any, segments: Sequence[str]) -> Any:
+    """Return a segmentation with labelmaps: the node's own, or a copy where it holds surfaces only.
+
+    Surfaces are turned into voxels as fine as those of `like`, in the node's own space.
+    """
+    held = node.GetSegmentation()
+    if held.ContainsRepresentation(_labelmapName()):
+        return held
+    copy = slicer.vtkSegmentation()
+    copy.SetSourceRepresentationName(held.GetSourceRepresentationName())
+    copy.CopyConversionParameters(held)
+    for segment in segments:
+        copy.CopySegmentFromSegmentation(held, segment)
+    geometry = _oriented(like)
+    slicer.vtkOrientedImageDataResample.TransformOrientedImage(geometry, _between(like, node), True)
+    copy.SetConversionParameter(
+        slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
+        slicer.vtkSegmentationConverter.SerializeImageGeometry(geometry),
+    )
+    if not copy.CreateRepresentation(_labelmapName()):
+        raise InputError(f"{nameOf(node)} could not be turned into voxels: convert it to a binary labelmap first.")
+    return copy

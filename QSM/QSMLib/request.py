@@ -1,0 +1,88 @@
+"""Everything one run needs, checked as far as that costs nothing; the pipeline checks the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from QSMLogic.errors import InputError
+
+from .labels import chosenSegments, refuseNoLabels
+from .volumes import gridOf, nameOf, refuseNoImage, refuseOtherPlace
+
+if TYPE_CHECKING:
+    from QSMLogic.settings import Settings
+
+KEPT = ("mask", "total_field", "local_field", "chi")
+"""Maps that become nodes unless another choice is made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One run on nodes.
+
+    phases: one scalar volume per echo; magnitudes: as many, or none; echoTimes: s; fieldStrength: T; mask, labels: a
+    segmentation or a label volume, of any geometry, or None; maskSegments: IDs, none for all; b0Direction: voxel axes,
+    None for the patient's z axis; phaseScale: a name of QSMLogic.io.phase_scale.SCALES, the units of one turn, or
+    "auto"; phaseSign: -1 where phase falls with a positive field; keep: names of maps; name: begins the names of the
+    results, the first phase volume's by default.
+    Raises InputError where nodes are missing or do not belong together.
+    """
+
+    phases: tuple[Any, ...]
+    magnitudes: tuple[Any, ...]
+    echoTimes: tuple[float, ...]
+    fieldStrength: float
+    settings: Settings
+    mask: Any = None
+    maskSegments: tuple[str, ...] = ()
+    labels: Any = None
+    b0Direction: tuple[float, float, float] | None = None
+    phaseScale: str = "auto"
+    phaseSign: int = 1
+    keep: tuple[str, ...] = KEPT
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what costs nothing to check."""
+        if not self.phases:
+            raise InputError("No phase volume is chosen: choose one per echo, or a sequence.")
+        for node in (*self.phases, *self.magnitudes):
+            refuseNoImage(node)
+            if node.IsA("vtkMRMLLabelMapVolumeNode"):
+                raise InputError(f"{nameOf(node)} is a label volume: choose a phase or magnitude image.")
+            refuseOtherPlace(node, self.phases[0])
+        self._refuseOtherCounts()
+        gridOf(self.phases[0], self.b0Direction)
+        if self.mask is not None:
+            refuseNoLabels(self.mask, "mask")
+        if self.maskSegments:
+            chosenSegments(self.mask, self.maskSegments)
+        if self.labels is not None:
+            refuseNoLabels(self.labels, "regions")
+        _refuseUnknownMaps(self.keep)
+
+    @property
+    def title(self) -> str:
+        """What the names of the results begin with."""
+        return self.name.strip() or nameOf(self.phases[0])
+
+    def _refuseOtherCounts(self) -> None:
+        echoes = len(self.phases)
+        if self.magnitudes and len(self.magnitudes) != echoes:
+            raise InputError(
+                f"{echoes} phase but {len(self.magnitudes)} magnitude volumes are chosen: one of each per echo is "
+                "needed, or no magnitude at all."
+            )
+        if len(self.echoTimes) != echoes:
+            raise InputError(
+                f"{len(self.echoTimes)} echo times are given for {echoes} phase volumes: one per volume is needed."
+            )
+
+
+def _refuseUnknownMaps(keep: tuple[str, ...]) -> None:
+    from QSMLogic.commands.writing import FILES  # noqa: PLC0415 (imports scipy: not while Slicer starts)
+
+    unknown = [name for name in keep if name not in FILES]
+    if unknown:
+        raise InputError(f"There is no map {', '.join(unknown)}; the maps: {', '.join(FILES)}.")
