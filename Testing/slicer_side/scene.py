@@ -16,7 +16,7 @@ from slicer_side.vtk_errors import VTK_ERRORS
 
 LOGICS = {
     "Terminologies": "vtkSlicerTerminologiesModuleLogic",  # first: segmentations ask it
-    "Colors": "vtkMRMLColorLogic",
+    "Colors": "vtkSlicerColorLogic",
     "Volumes": "vtkSlicerVolumesLogic",
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
@@ -145,7 +145,9 @@ class World:
 
     def _add_logics(self) -> None:
         for name, kind in LOGICS.items():
-            logic = self.logic.GetColorLogic() if name == "Colors" else getattr(slicer, kind)()
+            logic = getattr(slicer, kind)()
+            if name == "Colors":
+                self.logic.SetColorLogic(logic)
             if name == "Terminologies":
                 logic.SetModuleShareDirectory(write_terminologies(Path(self.app.temporaryPath)))
             logic.SetMRMLApplicationLogic(self.logic)
