@@ -1,4 +1,4 @@
-"""Unwrapping along a spanning tree of best quality: the engine that ROMEO and MCPC-3D-S share.
+"""Unwrapping along a spanning tree of best quality: the engine that ROMEO, best-path and MCPC-3D-S share.
 
 A path through the tree says by how many turns two voxels differ, so the result is congruent with the wrapped phase.
 """
@@ -22,6 +22,9 @@ an edge just as good, the next is tried; nothing is better than 1, which leaves 
 
 Edges = tuple[np.ndarray, int]
 """Flat indices of the voxels at one end, and how much further the other end is."""
+
+REGION_QUALITY = 0.5
+"""Edges better than this hold a region of a seed together; not above the first of the safe ones, which join voxels."""
 
 LEVELS = 2**16 - 1
 """Qualities are sorted in so many levels: fine enough, and integers of 16 bits sort quickly."""
@@ -50,14 +53,19 @@ class Crop:
 
 
 def turns_along_tree(
-    phase: np.ndarray, quality: np.ndarray, mask: np.ndarray, progress: Progress = no_progress
+    phase: np.ndarray,
+    quality: np.ndarray,
+    mask: np.ndarray,
+    progress: Progress = no_progress,
+    seeds: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whole turns that unwrap the phase along the spanning tree of best quality, in every part of the mask.
 
     Parameters: phase (x, y, z) float32, rad, wrapped; quality (3, x, y, z) of the edges to the next voxel, 0 to 1; mask
-    (x, y, z) bool; all contiguous.
+    (x, y, z) bool; all contiguous; seeds as of `seeds_of`, or None.
     Returns: turns (x, y, z) float32, to add to the phase; part (x, y, z) int32, the number of the connected part of the
-    mask. The median of each unwrapped part is within half a turn of 0. Both are of no meaning outside the mask.
+    mask; with seeds that of the region, since the tree is cut at its weakest link between any two of them. The median
+    of each unwrapped part is within half a turn of 0. Both are of no meaning outside the mask.
 
     Source: Dymerska2021.
     """
@@ -66,11 +74,65 @@ def turns_along_tree(
     good = [quality[axis].ravel()[edges[axis][0]] for axis in range(3)]
     for attempt, safe in enumerate(SAFE_QUALITIES):
         start, stop = (0.1 + 0.8 * (attempt + i) / len(SAFE_QUALITIES) for i in (0, 1))
-        turns, member = _grown(mask, edges, [*zip(steps, good, strict=True)], safe, part(progress, start, stop))
+        found = [*zip(steps, good, strict=True)]
+        turns, member = _grown(mask, edges, found, safe, seeds=seeds, progress=part(progress, start, stop))
         if not _contradicts(turns, edges, steps, [g > safe for g in good]):
             break
     progress(0.9, "placing the parts")
-    return _centred(phase, turns.reshape(mask.shape), member.reshape(mask.shape), mask)
+    return centred(phase, turns.reshape(mask.shape), member.reshape(mask.shape), mask)
+
+
+def seeds_of(quality: np.ndarray, mask: np.ndarray, most: int) -> np.ndarray:
+    """Return the flat index of a voxel in each of the largest regions, at most so many, that hang together well.
+
+    quality (3, x, y, z) as for `turns_along_tree`; mask (x, y, z) bool.
+    """
+    edges = each(lambda axis: _edges(mask, axis), [0, 1, 2])
+    group, groups = _joined(mask, edges, [quality[axis].ravel()[edges[axis][0]] > REGION_QUALITY for axis in range(3)])
+    inside = np.flatnonzero(mask)
+    member = group[inside]
+    largest = np.argsort(-np.bincount(member, minlength=groups), kind="stable")[:most]
+    voxel = np.zeros(groups, np.int64)
+    voxel[member[::-1]] = inside[::-1]  # the first voxel of each group is written last
+    return voxel[largest]
+
+
+def merged(
+    phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, quality: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join regions that touch: the links between two vote, each with its quality, by how many turns they differ.
+
+    Parameters and results are those of `turns_along_tree`.
+    """
+    votes = np.concatenate([_votes(phase, turns, parts, quality[axis], mask, axis=axis) for axis in range(3)], axis=1)
+    kinds, which = np.unique(votes[:3].astype(np.int64), axis=1, return_inverse=True)
+    total = np.bincount(which.ravel(), votes[3], kinds.shape[1])
+    order = np.lexsort((total, kinds[1], kinds[0]))
+    low, high, step = kinds[:, order]
+    last = np.ones(low.size, bool)
+    np.logical_or(low[1:] != low[:-1], high[1:] != high[:-1], out=last[:-1])
+    regions, strength = int(parts[mask].max()) + 1, total[order][last]
+    strength = strength / max(strength.max(initial=0), np.finfo(np.float32).tiny)
+    near, far, step = _tree(low[last], high[last], step[last], strength, regions)
+    member = connected_components(_graph(near, far, np.ones(near.size), regions), directed=False)[1]
+    shift = _summed(near, far, step, member)
+    inside = np.where(mask, parts, 0)
+    return centred(phase, turns + shift[inside], member[inside], mask)
+
+
+def _votes(
+    phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, quality: np.ndarray, mask: np.ndarray, *, axis: int
+) -> np.ndarray:
+    """Lower and higher region, turns that the higher one lacks, and quality of every link between two regions."""
+    edge, stride = _edges(mask, axis)
+    flat = parts.ravel()
+    cross = flat[edge] != flat[edge + stride]
+    near = edge[cross]
+    far = near + stride
+    lacking = _steps(phase, near, stride) - (turns.ravel()[far] - turns.ravel()[near])
+    a, b = flat[near], flat[far]
+    swapped = np.where(a < b, lacking, -lacking)
+    return np.stack([np.minimum(a, b), np.maximum(a, b), swapped, quality.ravel()[near]]).astype(np.float64)
 
 
 def _edges(mask: np.ndarray, axis: int) -> Edges:
@@ -89,7 +151,13 @@ def _steps(phase: np.ndarray, edge: np.ndarray, stride: int) -> np.ndarray:
 
 
 def _grown(
-    mask: np.ndarray, edges: list[Edges], found: list[tuple[np.ndarray, np.ndarray]], safe: float, progress: Progress
+    mask: np.ndarray,
+    edges: list[Edges],
+    found: list[tuple[np.ndarray, np.ndarray]],
+    safe: float,
+    *,
+    seeds: np.ndarray | None,
+    progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return turns and part of every voxel, flat, once edges better than safe without a turn have joined theirs."""
     progress(0, "joining voxels")
@@ -101,7 +169,7 @@ def _grown(
         links.append((near[cross], far[cross], step[cross], quality[cross]))
     near, far, step, quality = (np.concatenate(end) for end in zip(*links, strict=True))
     progress(0.3, "growing the tree")
-    near, far, step = _tree(near, far, step, quality, nodes)
+    near, far, step = _tree(near, far, step, quality, nodes, seeds=None if seeds is None else node[seeds])
     progress(0.7, "following the tree")
     member = connected_components(_graph(near, far, np.ones(near.size), nodes), directed=False)[1]
     return _summed(near, far, step, member)[node], member[node]
@@ -129,13 +197,25 @@ def _joined(mask: np.ndarray, edges: list[Edges], safe: list[np.ndarray]) -> tup
     return group[run], groups
 
 
-def _tree(near: np.ndarray, far: np.ndarray, step: np.ndarray, quality: np.ndarray, nodes: int) -> tuple:
-    """Return ends and steps of the links that make the spanning forest of best quality."""
+def _tree(
+    near: np.ndarray,
+    far: np.ndarray,
+    step: np.ndarray,
+    quality: np.ndarray,
+    nodes: int,
+    *,
+    seeds: np.ndarray | None = None,
+) -> tuple:
+    """Return ends and steps of the links that make the spanning forest of best quality, at most one seed to a tree."""
     best_first = np.argsort(((1 - quality) * LEVELS).astype(np.uint16), kind="stable")
     rank = np.empty(near.size)
     rank[best_first] = np.arange(1, near.size + 1)
-    kept = minimum_spanning_tree(_graph(near, far, rank, nodes)).data.astype(np.int64) - 1
-    chosen = best_first[kept]
+    ends = near, far
+    if seeds is not None:  # links to a node that all seeds share are better than all others, so the worst between gives
+        ends = np.append(near, np.full(seeds.size, nodes)), np.append(far, seeds)
+        rank = np.append(rank, np.full(seeds.size, 0.5))
+    kept = minimum_spanning_tree(_graph(*ends, rank, nodes + (seeds is not None))).data.astype(np.int64) - 1
+    chosen = best_first[kept[kept >= 0]]
     return near[chosen], far[chosen], step[chosen]
 
 
@@ -175,10 +255,12 @@ def _contradicts(turns: np.ndarray, edges: list[Edges], steps: list[np.ndarray],
     return any(each(along, [0, 1, 2]))
 
 
-def _centred(
-    phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shift every part by whole turns so that its median is within half a turn of 0."""
+def centred(phase: np.ndarray, turns: np.ndarray, parts: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add to the turns of every part as many that the median of its phase is within half a turn of 0.
+
+    Parameters: phase (x, y, z) rad; turns, parts (x, y, z) as `turns_along_tree` returns them; mask (x, y, z) bool.
+    Returns: turns, parts.
+    """
     inside = np.flatnonzero(mask)
     member = parts.ravel()[inside].astype(np.int64)
     value = phase.ravel()[inside] / TURN + turns.ravel()[inside]
