@@ -32,10 +32,11 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     if request.magnitudes:
         words += ["--magnitude", _writeEchoes(folder / "magnitude.nii", request.magnitudes)]
     if request.mask is not None:
-        mask = maskOn(request.mask, first, request.maskSegments)
+        mask = maskOn(request.mask, first, request.mask.GetScene(), request.maskSegments)
         words += ["--mask", _write(folder / "mask.nii", mask, first)]
     if request.labels is not None:
-        words += ["--labels", _write(folder / "labels.nii", labelsOn(request.labels, first)[0], first)]
+        labels, _ = labelsOn(request.labels, first, request.labels.GetScene())
+        words += ["--labels", _write(folder / "labels.nii", labels, first)]
     words += ["--params", _writeFacts(folder / "params.json", request)]
     words += ["--settings", str(folder / "settings.toml")]
     request.settings.write(folder / "settings.toml")

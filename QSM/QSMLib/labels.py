@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import slicer
 import vtk
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMLogic.errors import InputError
 
-from .volumes import arrayOf, geometryOf, nameOf
+from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage, shownNode
 
 
 class Region(NamedTuple):
@@ -26,50 +26,50 @@ class Region(NamedTuple):
     mask: np.ndarray
 
 
-def labelsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> tuple[np.ndarray, dict[int, str]]:
+def labelsOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> tuple[np.ndarray, dict[int, str]]:
     """Return labels (x, y, z) int32 on the voxels of `like`, nearest neighbour, and names by label.
 
     Segments are numbered from 1 in their order; where they overlap, the later one is taken (`regionsOn` keeps both).
     The labels of a volume stay; those without a name are not among the names.
     """
     if not _isSegmentation(node):
-        return _labelVolumeOn(node, like), labelNames(node)
+        return _labelVolumeOn(node, like, scene), labelNames(node)
     labels = np.zeros(like.GetImageData().GetDimensions(), np.int32)
-    for region in regionsOn(node, like, segments):
+    for region in regionsOn(node, like, scene, segments):
         labels[region.mask] = region.label
     return labels, labelNames(node, segments)
 
 
-def maskOn(node: Any, like: Any, segments: Sequence[str] = ()) -> np.ndarray:
+def maskOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> np.ndarray:
     """Return a mask (x, y, z) bool on the voxels of `like`: all segments together, or what is above 0 in a volume."""
     if not _isSegmentation(node):
         above = np.nan_to_num(arrayOf(node)) > 0
-        return _resampled(above.astype(np.uint8), node, like) > 0
+        return _resampled(above.astype(np.uint8), node, like, scene) > 0
     mask = np.zeros(like.GetImageData().GetDimensions(), bool)
-    for region in regionsOn(node, like, segments):
+    for region in regionsOn(node, like, scene, segments):
         mask |= region.mask
     return mask
 
 
-def regionsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> Iterator[Region]:
+def regionsOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> Iterator[Region]:
     """Yield every region on the voxels of `like`; segments that overlap are each whole.
 
     Labels are those of `labelsOn`. A segment without a voxel is yielded too.
     """
     if not _isSegmentation(node):
-        labels, names = labelsOn(node, like)
+        labels, names = labelsOn(node, like, scene)
         for label in sorted({*np.unique(labels[labels != 0]).tolist(), *names}):
             yield Region(label, names.get(label, f"label {label}"), labels == label)
         return
     chosen = chosenSegments(node, segments)
-    segmentation = _withLabelmaps(node, like, chosen)
+    segmentation = _withLabelmaps(node, like, scene, chosen)
     layers: dict[int, np.ndarray] = {}
     for label, segment in enumerate(chosen, 1):
         held = segmentation.GetSegment(segment)
-        image = held.GetRepresentation(_labelmapName())
-        layer = segmentation.GetLayerIndex(segment, _labelmapName())
+        image = held.GetRepresentation(labelmapName())
+        layer = segmentation.GetLayerIndex(segment, labelmapName())
         if layer not in layers:
-            layers[layer] = _onVoxels(image, node, like)
+            layers[layer] = _onVoxels(image, node, like, scene)
         yield Region(label, held.GetName(), layers[layer] == held.GetLabelValue())
 
 
@@ -110,77 +110,61 @@ def _isSegmentation(node: Any) -> bool:
     return node is not None and node.IsA("vtkMRMLSegmentationNode")
 
 
-def _labelmapName() -> str:
-    return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-
-
-def _labelVolumeOn(node: Any, like: Any) -> np.ndarray:
+def _labelVolumeOn(node: Any, like: Any, scene: Any) -> np.ndarray:
     values = np.nan_to_num(arrayOf(node), posinf=0, neginf=0)
     labels = values.astype(np.int32)
     if not np.array_equal(labels, values):
         raise InputError(f"{nameOf(node)} is no label volume: its values are not whole numbers.")
-    return _resampled(labels, node, like)
+    return _resampled(labels, node, like, scene)
 
 
-def _resampled(values: np.ndarray, node: Any, like: Any) -> np.ndarray:
+def _resampled(values: np.ndarray, node: Any, like: Any, scene: Any) -> np.ndarray:
     """Return the values of a volume on the voxels of another; as they are where the voxels are the same."""
-    if not _between(node, like).GetNumberOfConcatenatedTransforms() and not geometryOf(node).difference(
+    if not _between(node, like, scene).GetNumberOfConcatenatedTransforms() and not geometryOf(node).difference(
         geometryOf(like)
     ):
         return values
-    return _onVoxels(_oriented(node, values), node, like)
+    return _onVoxels(orientedImage(node, values), node, like, scene)
 
 
-def _onVoxels(image: Any, node: Any, like: Any) -> np.ndarray:
+def _onVoxels(image: Any, node: Any, like: Any, scene: Any) -> np.ndarray:
     """Return a labelmap in a node's own space on the voxels of `like`, (x, y, z), nearest neighbour."""
     made = slicer.vtkOrientedImageData()
     slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-        image, _oriented(like), made, False, False, _between(node, like)
+        image, orientedImage(like), made, False, False, _between(node, like, scene)
     )
     shape = like.GetImageData().GetDimensions()
     return vtk_to_numpy(made.GetPointData().GetScalars()).reshape(shape[::-1]).T
 
 
-def _between(node: Any, like: Any) -> Any:
+def _between(node: Any, like: Any, scene: Any) -> Any:
     """Return the transform from a node's own space to that of `like`."""
     transform = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        node.GetParentTransformNode(), like.GetParentTransformNode(), transform
+        shownNode(node, scene).GetParentTransformNode(), shownNode(like, scene).GetParentTransformNode(), transform
     )
     return transform
 
 
-def _oriented(node: Any, values: np.ndarray | None = None) -> Any:
-    """Return an image on the voxels of a volume node, with values (x, y, z) or, for its geometry, without."""
-    matrix = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    image = slicer.vtkOrientedImageData()
-    image.SetDimensions(node.GetImageData().GetDimensions())
-    if values is not None:
-        image.GetPointData().SetScalars(numpy_to_vtk(np.ravel(values.T), deep=True))
-    image.SetGeometryFromImageToWorldMatrix(matrix)
-    return image
-
-
-def _withLabelmaps(node: Any, like: Any, segments: Sequence[str]) -> Any:
+def _withLabelmaps(node: Any, like: Any, scene: Any, segments: Sequence[str]) -> Any:
     """Return a segmentation with labelmaps: the node's own, or a copy where it holds surfaces only.
 
     Surfaces are turned into voxels as fine as those of `like`, in the node's own space.
     """
     held = node.GetSegmentation()
-    if held.ContainsRepresentation(_labelmapName()):
+    if held.ContainsRepresentation(labelmapName()):
         return held
     copy = slicer.vtkSegmentation()
     copy.SetSourceRepresentationName(held.GetSourceRepresentationName())
     copy.CopyConversionParameters(held)
     for segment in segments:
         copy.CopySegmentFromSegmentation(held, segment)
-    geometry = _oriented(like)
-    slicer.vtkOrientedImageDataResample.TransformOrientedImage(geometry, _between(like, node), True)
+    geometry = orientedImage(like)
+    slicer.vtkOrientedImageDataResample.TransformOrientedImage(geometry, _between(like, node, scene), True)
     copy.SetConversionParameter(
         slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
         slicer.vtkSegmentationConverter.SerializeImageGeometry(geometry),
     )
-    if not copy.CreateRepresentation(_labelmapName()):
+    if not copy.CreateRepresentation(labelmapName()):
         raise InputError(f"{nameOf(node)} could not be turned into voxels: convert it to a binary labelmap first.")
     return copy

@@ -7,11 +7,12 @@ Segmentations and label volumes are in labels.py.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import slicer
 import vtk
+from vtk.util.numpy_support import numpy_to_vtk
 
 from QSMLogic.errors import InputError
 
@@ -31,6 +32,15 @@ SECONDS_PER = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3}
 
 ECHO_TIME_NAMES = ("te", "echotime")
 """Names of a sequence's index that holds echo times, in small letters without what is no letter."""
+
+
+class Segment(NamedTuple):
+    """A segment to add: ID, name, colour (red, green, blue from 0 to 1), and where it is, (x, y, z) bool."""
+
+    id: str
+    name: str
+    colour: tuple[float, float, float]
+    mask: np.ndarray
 
 
 def arrayOf(node: Any) -> np.ndarray:
@@ -156,6 +166,42 @@ def addVolume(scene: Any, name: str, array: np.ndarray, like: Any, *, labels: bo
     node.SetAndObserveTransformNodeID(_transformId(like))
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def addSegmentation(scene: Any, name: str, segments: Iterable[Segment], like: Any, shown: Any) -> Any:
+    """Add a segmentation of this name, on the voxels and under the transform of a volume.
+
+    shown: a volume of the scene on the same voxels, which the Segment Editor is to start from.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.GetSegmentation().SetSourceRepresentationName(labelmapName())
+    node.SetAndObserveTransformNodeID(_transformId(like))
+    node.SetReferenceImageGeometryParameterFromVolumeNode(shown)
+    node.CreateDefaultDisplayNodes()
+    for segment in segments:
+        made = slicer.vtkSegment()
+        made.SetName(segment.name)
+        made.SetColor(*segment.colour)
+        made.AddRepresentation(labelmapName(), orientedImage(like, segment.mask.astype(np.uint8)))
+        node.GetSegmentation().AddSegment(made, segment.id)
+    return node
+
+
+def orientedImage(node: Any, values: np.ndarray | None = None) -> Any:
+    """Return an image on the voxels of a volume, with values (x, y, z) or, where only the geometry matters, without."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(node.GetImageData().GetDimensions())
+    if values is not None:
+        image.GetPointData().SetScalars(numpy_to_vtk(np.ravel(values.T), deep=True))
+    image.SetGeometryFromImageToWorldMatrix(matrix)
+    return image
+
+
+def labelmapName() -> str:
+    """Return what Slicer calls voxels of a segment."""
+    return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 
 
 def detectedScale(phaseNodes: Iterable[Any]) -> PhaseScale:

@@ -1,0 +1,162 @@
+"""The pipeline on nodes of a scene, without Qt: for the panel, Slicer's Python console, scripts and other front ends.
+
+The computation itself is a child process that runs the command line on files, so that all of them give one result.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+import weakref
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+from QSMLogic.errors import InputError
+
+from .job import Job
+from .request import KEPT, Request
+from .volumes import echoNodes
+
+if TYPE_CHECKING:
+    from QSMLogic.progress import Progress
+    from QSMLogic.settings import Settings
+
+    from .measurement import Measurement
+    from .results import Outputs
+
+# What needs scipy or SimpleITK is imported where it is used: Slicer imports this file when it starts.
+
+BYTES_PER_VALUE = 4
+"""Of the images of a scan: float32."""
+
+
+class Logic:
+    """The pipeline on the nodes of one scene."""
+
+    def __init__(self, scene: Any) -> None:
+        """Work on a scene."""
+        self.scene = scene
+        self._requests: weakref.WeakKeyDictionary[Job, Request] = weakref.WeakKeyDictionary()
+
+    def run(
+        self,
+        magnitudeNodes: Any,
+        phaseNodes: Any,
+        echoTimes: Sequence[float],
+        fieldStrength: float,
+        *,
+        settings: Settings | str | Path = "default",
+        mask: Any = None,
+        maskSegments: Sequence[str] = (),
+        labels: Any = None,
+        b0Direction: Sequence[float] | None = None,
+        phaseScale: str | float = "auto",
+        phaseSign: int = 1,
+        keep: Sequence[str] = KEPT,
+        name: str = "",
+        regions: Any = None,
+        progress: Progress | None = None,
+    ) -> Outputs:
+        """Compute, wait, and return the nodes of the results.
+
+        magnitudeNodes, phaseNodes: one volume per echo, or a sequence; most methods need no magnitude (None).
+        echoTimes: s; fieldStrength: T; settings: a preset's name, Settings, or a TOML document, as path or text;
+        regions: a segmentation or label volume to measure the maps in (Outputs.tables); progress(fraction, message)
+        may raise Cancelled; all else as in Request.
+        Raises InputError, one sentence, where something cannot be used.
+        """
+        request = Request(
+            phases=echoNodes(_several(phaseNodes), self.scene),
+            magnitudes=echoNodes(_several(magnitudeNodes), self.scene),
+            echoTimes=tuple(echoTimes),
+            fieldStrength=fieldStrength,
+            settings=settingsOf(settings),
+            mask=mask,
+            maskSegments=tuple(maskSegments),
+            labels=labels,
+            b0Direction=None if b0Direction is None else tuple(b0Direction),  # type: ignore[arg-type]
+            phaseScale=str(phaseScale),
+            phaseSign=phaseSign,
+            keep=tuple(keep),
+            name=name,
+        )
+        job = self.start(request)
+        job.wait(progress)
+        outputs = self.collect(job)
+        if regions is not None:
+            outputs.tables = self.measure({n: node for n, node in outputs.nodes.items() if n != "mask"}, regions)
+        return outputs
+
+    def start(self, request: Request) -> Job:
+        """Start a computation and return at once. Raises InputError where its inputs cannot be written."""
+        from QSMLogic.io.outputs import in_words  # noqa: PLC0415
+
+        from .files import writeInputs  # noqa: PLC0415
+
+        folder = Path(tempfile.mkdtemp(prefix="qsm-"))
+        try:
+            job = Job(writeInputs(request, folder), folder)
+        except OSError as error:
+            rmtree(folder, ignore_errors=True)
+            raise InputError(in_words(error, folder)) from None
+        except BaseException:
+            rmtree(folder, ignore_errors=True)
+            raise
+        self._requests[job] = request
+        return job
+
+    def collect(self, job: Job) -> Outputs:
+        """Return the nodes of a computation's results and remove its files; waits where it still runs.
+
+        Raises InputError where the computation failed, Cancelled where it was cancelled.
+        """
+        from .results import loadOutputs  # noqa: PLC0415
+
+        job.wait()
+        try:
+            return loadOutputs(self.scene, job.output, self._requests.pop(job))
+        finally:
+            job.close()
+
+    def memoryNeeded(self, request: Request) -> int:
+        """Return about how many bytes a run will take at its peak, as far as that is known before its mask is."""
+        from QSMLogic.pipeline import memory_needed  # noqa: PLC0415
+
+        shape = request.phases[0].GetImageData().GetDimensions()
+        values = (len(request.phases) + len(request.magnitudes)) * shape[0] * shape[1] * shape[2]
+        return values * BYTES_PER_VALUE + memory_needed(shape, len(request.phases), request.settings)
+
+    def measure(self, *arguments: Any, **options: Any) -> Measurement:
+        """Measure maps in regions, as measurement.measure does, in this logic's scene."""
+        from .measurement import measure  # noqa: PLC0415
+
+        return measure(self.scene, *arguments, **options)
+
+
+def settingsOf(said: Settings | str | Path) -> Settings:
+    """Return the settings that a preset's name, a TOML or JSON file, or the text of a TOML document stands for."""
+    from QSMLogic.settings import Settings, preset_names  # noqa: PLC0415
+
+    if isinstance(said, Settings):
+        return said
+    if isinstance(said, Path):
+        return Settings.read(said)
+    if said in preset_names():
+        return Settings.preset(said)
+    if said.endswith((".toml", ".json")) and "\n" not in said:
+        return Settings.read(Path(said))
+    if "=" not in said:
+        return Settings.preset(said)  # says which presets there are
+    try:
+        return Settings.from_dict(tomllib.loads(said))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"The settings are no TOML document: {error}.") from None
+
+
+def _several(nodes: Any) -> Iterable[Any]:
+    """Return nodes as they were given, one alone or none as a sequence."""
+    if nodes is None:
+        return ()
+    return nodes if isinstance(nodes, Iterable) else (nodes,)

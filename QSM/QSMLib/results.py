@@ -1,0 +1,212 @@
+"""What a run left in its folder, as nodes: all of them, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+import vtk
+
+from QSMLogic.commands.run import TEXTS
+from QSMLogic.commands.writing import FILES, PROVENANCE, file_of
+from QSMLogic.io.nifti import read_image
+from QSMLogic.report.windows import window
+from QSMLogic.roi import Reference
+from QSMLogic.settings import Settings
+
+from .scenes import allOrNothing, freeTitle, placeInFolder
+from .volumes import Segment, addSegmentation, addVolume, nameOf, shownNode
+
+if TYPE_CHECKING:
+    from .request import Request
+
+MAP_ATTRIBUTE = "QSM.map"
+"""Attribute of every map: its name in the pipeline."""
+
+UNIT_ATTRIBUTE = "QSM.unit"
+"""Attribute of every map: its unit, empty for numbers without one."""
+
+REFERENCE_ATTRIBUTE = "QSM.reference"
+"""Attribute of chi that has a reference: what is zero in it, as JSON of a QSMLogic.roi.Reference."""
+
+PROVENANCE_ATTRIBUTE = "QSM.provenance"
+"""Attribute of every map: where it comes from, as JSON."""
+
+MASK_ROLE, REPORT_ROLE = "QSM.mask", "QSM.report"
+"""References of every map to the segmentation of its masks and to the text that says how it was made."""
+
+MASKS = {"mask": ("Mask", (0.2, 0.7, 0.9)), "eroded_mask": ("Eroded mask", (0.95, 0.75, 0.2))}
+"""Names and colours of the segments, by the maps they hold; the maps are valid in the eroded mask."""
+
+CODES = {"ppm": ("[ppm]", "parts per million"), "rad": ("rad", "radian"), "": ("1", "no units")}
+"""Code of UCUM and its meaning, by unit."""
+
+SCHEME = "99SLICERQSM"
+"""Of codes for quantities: the standard has none for them."""
+
+METHODS, REFERENCES, SETTINGS = TEXTS
+REPORT = "report"
+
+
+@dataclass
+class Outputs:
+    """What a run made.
+
+    nodes: by the names of the maps; "mask" is a segmentation, and a map with one volume per echo has numbered names
+    ("unwrapped 1"); folderItem: the item of the subject hierarchy that holds them; report: a text node; settings: as
+    run; seconds: of computation; tables: of the regions, where some were given.
+    """
+
+    chi: Any
+    nodes: dict[str, Any]
+    folderItem: int
+    report: Any
+    provenance: dict[str, Any]
+    methodsText: str
+    references: str
+    settings: Settings
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    reference: Reference | None = None
+    tables: Any = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the folder holds."""
+
+    maps: dict[str, np.ndarray]
+    masks: dict[str, np.ndarray]
+    provenance: dict[str, Any]
+    texts: dict[str, str]
+
+    @property
+    def reference(self) -> Reference | None:
+        held = self.provenance["reference"]
+        return None if held is None else Reference(**held)
+
+
+def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
+    """Make nodes of what a run left in a folder; on failure the scene is as before.
+
+    Raises InputError where something cannot be read.
+    """
+    found = _read(folder, request)
+    title = freeTitle(scene, request.title, [*found.maps, "mask", REPORT])
+    like = request.phases[0]
+    with allOrNothing(scene):
+        nodes = {name: _addMap(scene, title(name), name, image, like) for name, image in found.maps.items()}
+        if found.masks:
+            shown = next(iter(nodes.values()), shownNode(like, scene))
+            nodes["mask"] = _addMasks(scene, title("mask"), found.masks, like, shown)
+        report = _addReport(scene, title(REPORT), found)
+        for name, node in nodes.items():
+            _describe(node, name, found, nodes.get("mask"), report)
+        folderItem = placeInFolder(scene, title("QSM"), [*nodes.values(), report], shownNode(like, scene))
+    return Outputs(
+        chi=nodes.get("chi"),
+        nodes=nodes,
+        folderItem=folderItem,
+        report=report,
+        provenance=found.provenance,
+        methodsText=found.texts[METHODS],
+        references=found.texts[REFERENCES],
+        settings=Settings.read(folder / SETTINGS),
+        warnings=list(found.provenance["warnings"]),
+        seconds=found.provenance["seconds"],
+        reference=found.reference,
+    )
+
+
+def _read(folder: Path, request: Request) -> _Found:
+    masks = [name for name in MASKS if name in request.keep or "mask" in request.keep]
+    maps: dict[str, np.ndarray] = {}
+    for name in FILES:
+        if name in request.keep and name not in MASKS:
+            maps |= _echoes(name, read_image(folder / file_of(name))[0])
+    return _Found(
+        maps,
+        {name: read_image(folder / file_of(name))[0][..., 0] > 0 for name in masks},
+        _provenance(folder, request),
+        {name: (folder / name).read_text("utf-8") for name in TEXTS},
+    )
+
+
+def _echoes(name: str, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Return one volume (x, y, z) per echo, by numbered names where there are several."""
+    echoes = image.shape[3]
+    return {name if echoes == 1 else f"{name} {echo + 1}": image[..., echo] for echo in range(echoes)}
+
+
+def _provenance(folder: Path, request: Request) -> dict[str, Any]:
+    """Return the record of the run, with the names of the nodes in place of the folder its files lay in."""
+    text = (folder / PROVENANCE).read_text("utf-8")
+    inside = json.dumps(f"{folder.parent}{os.sep}", ensure_ascii=False)[1:-1]
+    nodes = {
+        "phase": [nameOf(node) for node in request.phases],
+        "magnitude": [nameOf(node) for node in request.magnitudes],
+        "mask": request.mask and nameOf(request.mask),
+        "labels": request.labels and nameOf(request.labels),
+    }
+    return json.loads(text.replace(inside, "")) | {"nodes": {role: held for role, held in nodes.items() if held}}
+
+
+def _addMap(scene: Any, title: str, name: str, image: np.ndarray, like: Any) -> Any:
+    node = addVolume(scene, title, image, like)
+    shown = window(_kind(name))
+    display = node.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(*shown.limits(image))
+    node.SetVoxelValueQuantity(_code(_kind(name), SCHEME, shown.title))
+    unit, meaning = CODES[shown.unit]
+    node.SetVoxelValueUnits(_code(unit, "UCUM", meaning))
+    node.SetAttribute(UNIT_ATTRIBUTE, shown.unit)
+    return node
+
+
+def _addMasks(scene: Any, title: str, masks: Mapping[str, np.ndarray], like: Any, shown: Any) -> Any:
+    """Add the masks as a segmentation that is not shown yet: it would hide the maps."""
+    segments = [Segment(name, *MASKS[name], mask) for name, mask in masks.items()]
+    node = addSegmentation(scene, title, segments, like, shown)
+    node.GetDisplayNode().SetVisibility(False)
+    return node
+
+
+def _addReport(scene: Any, title: str, found: _Found) -> Any:
+    node = scene.AddNewNodeByClass("vtkMRMLTextNode", title)
+    parts = {
+        "": found.texts[METHODS],
+        "Settings (TOML)": found.texts[SETTINGS],
+        "References (BibTeX)": found.texts[REFERENCES],
+    }
+    text = "\n\n".join(f"{heading}\n\n{part}".strip() for heading, part in parts.items())
+    node.SetText(text, vtk.VTK_ENCODING_UTF_8)
+    return node
+
+
+def _describe(node: Any, name: str, found: _Found, masks: Any, report: Any) -> None:
+    """Write into a node which map it is and where it comes from."""
+    node.SetAttribute(MAP_ATTRIBUTE, _kind(name))
+    node.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps(found.provenance))
+    if name == "chi" and found.reference is not None:
+        node.SetAttribute(REFERENCE_ATTRIBUTE, json.dumps(asdict(found.reference)))
+    if masks is not None and masks is not node:
+        node.SetNodeReferenceID(MASK_ROLE, masks.GetID())
+    node.SetNodeReferenceID(REPORT_ROLE, report.GetID())
+
+
+def _kind(name: str) -> str:
+    """Return the name of a map without the number of its echo."""
+    return name.partition(" ")[0]
+
+
+def _code(value: str, scheme: str, meaning: str) -> Any:
+    code = slicer.vtkCodedEntry()
+    code.SetValueSchemeMeaning(value, scheme, meaning)
+    return code
