@@ -32,10 +32,10 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     if request.magnitudes:
         words += ["--magnitude", _writeEchoes(folder / "magnitude.nii", request.magnitudes)]
     if request.mask is not None:
-        mask = maskOn(request.mask, first, request.mask.GetScene(), request.maskSegments)
+        mask = maskOn(request.mask, first, request.maskSegments)
         words += ["--mask", _write(folder / "mask.nii", mask, first)]
     if request.labels is not None:
-        labels, _ = labelsOn(request.labels, first, request.labels.GetScene())
+        labels, _ = labelsOn(request.labels, first)
         words += ["--labels", _write(folder / "labels.nii", labels, first)]
     words += ["--params", _writeFacts(folder / "params.json", request)]
     words += ["--settings", str(folder / "settings.toml")]

@@ -15,7 +15,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMLogic.errors import InputError
 
-from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage, shownNode
+from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage
 
 
 class Region(NamedTuple):
@@ -26,50 +26,50 @@ class Region(NamedTuple):
     mask: np.ndarray
 
 
-def labelsOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> tuple[np.ndarray, dict[int, str]]:
+def labelsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> tuple[np.ndarray, dict[int, str]]:
     """Return labels (x, y, z) int32 on the voxels of `like`, nearest neighbour, and names by label.
 
     Segments are numbered from 1 in their order; where they overlap, the later one is taken (`regionsOn` keeps both).
     The labels of a volume stay; those without a name are not among the names.
     """
     if not _isSegmentation(node):
-        return _labelVolumeOn(node, like, scene), labelNames(node)
+        return _labelVolumeOn(node, like), labelNames(node)
     labels = np.zeros(like.GetImageData().GetDimensions(), np.int32)
-    for region in regionsOn(node, like, scene, segments):
+    for region in regionsOn(node, like, segments):
         labels[region.mask] = region.label
     return labels, labelNames(node, segments)
 
 
-def maskOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> np.ndarray:
+def maskOn(node: Any, like: Any, segments: Sequence[str] = ()) -> np.ndarray:
     """Return a mask (x, y, z) bool on the voxels of `like`: all segments together, or what is above 0 in a volume."""
     if not _isSegmentation(node):
         above = np.nan_to_num(arrayOf(node)) > 0
-        return _resampled(above.astype(np.uint8), node, like, scene) > 0
+        return _resampled(above.astype(np.uint8), node, like) > 0
     mask = np.zeros(like.GetImageData().GetDimensions(), bool)
-    for region in regionsOn(node, like, scene, segments):
+    for region in regionsOn(node, like, segments):
         mask |= region.mask
     return mask
 
 
-def regionsOn(node: Any, like: Any, scene: Any, segments: Sequence[str] = ()) -> Iterator[Region]:
+def regionsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> Iterator[Region]:
     """Yield every region on the voxels of `like`; segments that overlap are each whole.
 
     Labels are those of `labelsOn`. A segment without a voxel is yielded too.
     """
     if not _isSegmentation(node):
-        labels, names = labelsOn(node, like, scene)
+        labels, names = labelsOn(node, like)
         for label in sorted({*np.unique(labels[labels != 0]).tolist(), *names}):
             yield Region(label, names.get(label, f"label {label}"), labels == label)
         return
     chosen = chosenSegments(node, segments)
-    segmentation = _withLabelmaps(node, like, scene, chosen)
+    segmentation = _withLabelmaps(node, like, chosen)
     layers: dict[int, np.ndarray] = {}
     for label, segment in enumerate(chosen, 1):
         held = segmentation.GetSegment(segment)
         image = held.GetRepresentation(labelmapName())
         layer = segmentation.GetLayerIndex(segment, labelmapName())
         if layer not in layers:
-            layers[layer] = _onVoxels(image, node, like, scene)
+            layers[layer] = _onVoxels(image, node, like)
         yield Region(label, held.GetName(), layers[layer] == held.GetLabelValue())
 
 
@@ -110,43 +110,43 @@ def _isSegmentation(node: Any) -> bool:
     return node is not None and node.IsA("vtkMRMLSegmentationNode")
 
 
-def _labelVolumeOn(node: Any, like: Any, scene: Any) -> np.ndarray:
+def _labelVolumeOn(node: Any, like: Any) -> np.ndarray:
     values = np.nan_to_num(arrayOf(node), posinf=0, neginf=0)
     labels = values.astype(np.int32)
     if not np.array_equal(labels, values):
         raise InputError(f"{nameOf(node)} is no label volume: its values are not whole numbers.")
-    return _resampled(labels, node, like, scene)
+    return _resampled(labels, node, like)
 
 
-def _resampled(values: np.ndarray, node: Any, like: Any, scene: Any) -> np.ndarray:
+def _resampled(values: np.ndarray, node: Any, like: Any) -> np.ndarray:
     """Return the values of a volume on the voxels of another; as they are where the voxels are the same."""
-    if not _between(node, like, scene).GetNumberOfConcatenatedTransforms() and not geometryOf(node).difference(
+    if not _between(node, like).GetNumberOfConcatenatedTransforms() and not geometryOf(node).difference(
         geometryOf(like)
     ):
         return values
-    return _onVoxels(orientedImage(node, values), node, like, scene)
+    return _onVoxels(orientedImage(node, values), node, like)
 
 
-def _onVoxels(image: Any, node: Any, like: Any, scene: Any) -> np.ndarray:
+def _onVoxels(image: Any, node: Any, like: Any) -> np.ndarray:
     """Return a labelmap in a node's own space on the voxels of `like`, (x, y, z), nearest neighbour."""
     made = slicer.vtkOrientedImageData()
     slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-        image, orientedImage(like), made, False, False, _between(node, like, scene)
+        image, orientedImage(like), made, False, False, _between(node, like)
     )
     shape = like.GetImageData().GetDimensions()
     return vtk_to_numpy(made.GetPointData().GetScalars()).reshape(shape[::-1]).T
 
 
-def _between(node: Any, like: Any, scene: Any) -> Any:
+def _between(node: Any, like: Any) -> Any:
     """Return the transform from a node's own space to that of `like`."""
     transform = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        shownNode(node, scene).GetParentTransformNode(), shownNode(like, scene).GetParentTransformNode(), transform
+        node.GetParentTransformNode(), like.GetParentTransformNode(), transform
     )
     return transform
 
 
-def _withLabelmaps(node: Any, like: Any, scene: Any, segments: Sequence[str]) -> Any:
+def _withLabelmaps(node: Any, like: Any, segments: Sequence[str]) -> Any:
     """Return a segmentation with labelmaps: the node's own, or a copy where it holds surfaces only.
 
     Surfaces are turned into voxels as fine as those of `like`, in the node's own space.
@@ -160,7 +160,7 @@ def _withLabelmaps(node: Any, like: Any, scene: Any, segments: Sequence[str]) ->
     for segment in segments:
         copy.CopySegmentFromSegmentation(held, segment)
     geometry = orientedImage(like)
-    slicer.vtkOrientedImageDataResample.TransformOrientedImage(geometry, _between(like, node, scene), True)
+    slicer.vtkOrientedImageDataResample.TransformOrientedImage(geometry, _between(like, node), True)
     copy.SetConversionParameter(
         slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
         slicer.vtkSegmentationConverter.SerializeImageGeometry(geometry),
