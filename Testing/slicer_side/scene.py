@@ -14,6 +14,9 @@ from slicer_side.hierarchy import follow_nodes
 from slicer_side.storage import CoreIOManager
 from slicer_side.vtk_errors import VTK_ERRORS
 
+PYTHON = Path(__file__).parent / "python"
+"""Python modules that Slicer brings and the wheel lacks; those in its folder `slicer` belong to that package."""
+
 LOGICS = {
     "Terminologies": "vtkSlicerTerminologiesModuleLogic",  # first: segmentations ask it
     "Colors": "vtkSlicerColorLogic",
@@ -31,11 +34,7 @@ LOGICS = {
     "CropVolume": "vtkSlicerCropVolumeLogic",
     "Annotations": "vtkSlicerAnnotationModuleLogic",
 }
-SLICE_VIEWS = {
-    "Red": ("Axial", (0.95, 0.29, 0.24)),
-    "Green": ("Coronal", (0.43, 0.69, 0.3)),
-    "Yellow": ("Sagittal", (0.93, 0.84, 0.3)),
-}
+SLICE_VIEWS = ("Red", "Green", "Yellow")
 VERSION = "5.12.4"
 
 
@@ -114,17 +113,19 @@ class World:
         self.logic.SetTemporaryPath(self.app.temporaryPath)
         self._add_logics()
         self._add_cache()
+        self.layout_logic = slicer.vtkMRMLLayoutLogic()
         self.slice_logics = {name: self._new_logic(slicer.vtkMRMLSliceLogic) for name in SLICE_VIEWS}
-        self.view_logic = self._new_logic(slicer.vtkMRMLViewLogic)
         self.logic.SetSliceLogics(self._collection(self.slice_logics.values()))
-        self.logic.SetViewLogics(self._collection([self.view_logic]))
+        self.logic.SetViewLogics(vtk.vtkCollection())
         follow_nodes(self.scene)
 
     def refill(self) -> None:
         """Empty the scene, singletons too, and add what Slicer adds when it starts."""
+        self.layout_logic.SetMRMLScene(None)
+        for logic in self.slice_logics.values():
+            logic.SetSliceNode(None)
         self.scene.Clear(True)
         self.scene.SetURL("")
-        self.scene.ClearRedoStack()
         crosshair = slicer.vtkMRMLCrosshairNode()
         crosshair.SetCrosshairName("default")
         self.scene.AddNode(crosshair)
@@ -132,11 +133,10 @@ class World:
         self.logic.SetMRMLScene(self.scene)
         self.modules.colors.logic().AddDefaultColorNodes()
         slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
-        for name, (orientation, colour) in SLICE_VIEWS.items():
-            node = self.slice_logics[name].AddSliceNode(name)
-            node.SetOrientation(orientation)
-            node.SetLayoutColor(*colour)
-        self.view_logic.AddViewNode("1")
+        self.layout_logic.SetMRMLScene(self.scene)  # adds the layout and the views' nodes
+        self.layout_logic.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+        for name, logic in self.slice_logics.items():
+            logic.SetSliceNode(self.scene.GetNodeByID(f"vtkMRMLSliceNode{name}"))
         self.scene.GetSubjectHierarchyNode()
 
     def close(self) -> None:
@@ -208,6 +208,8 @@ def world() -> World:
         made = World()
         slicer.mrmlScene, slicer.app, slicer.modules = made.scene, made.app, made.modules
         sys.modules["slicer.modules"] = made.modules
+        slicer.__path__.append(str(PYTHON / "slicer"))
+        sys.path.append(str(PYTHON))
         _world.append(made)
     return _world[0]
 

@@ -8,7 +8,7 @@ import qt
 class QUiLoader(qt.QUiLoader):
     """Qt's loader with the stand-ins registered."""
 
-    custom: dict = {}
+    custom: ClassVar[dict[str, type]] = {}
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)

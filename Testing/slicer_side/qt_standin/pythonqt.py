@@ -126,7 +126,7 @@ def adapt_object() -> None:
     QtCore.QObject.__getattribute__ = get_attribute
     QtCore.QObject.name = QtProperty("objectName", None)
     QtCore.QObject.className = lambda self: self.metaObject().className()
-    QtCore.QObject.delete = lambda self: shiboken6.delete(self)
+    QtCore.QObject.delete = shiboken6.delete
 
 
 def make_qt() -> ModuleType:
