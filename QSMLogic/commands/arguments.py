@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 from ..documents import AUTOMATIC, listed, value_of
 from ..errors import InputError
-from ..io.load import Sources
+from ..io.acquisitions import choose, find_acquisitions
 from ..io.phase_scale import SCALES
+from ..io.sources import Sources
 from ..registry import Method, Parameter
 
 ECHOES = {
@@ -57,6 +58,8 @@ def add_echoes(parser: Parser, names: Sequence[str] = RAW) -> None:
     for name in names:
         group.add_argument(f"--{name}", nargs="+", type=Path, default=(), metavar="FILE", help=ECHOES[name])
     if "phase" in names:
+        group.add_argument("--folder", type=Path, metavar="DIR", help="BIDS, NIfTI or DICOM, instead of the images")
+        group.add_argument("--acquisition", metavar="NAME", help="of several in the folder: name or number")
         group.add_argument(
             "--phase-scale",
             default="auto",
@@ -139,15 +142,19 @@ def flag(name: str) -> str:
 
 
 def sources(args: argparse.Namespace, maps: Sequence[str] = ()) -> Sources:
-    """Return the files and facts a user named; maps are the names of the data given as single volumes."""
+    """Return the files and facts a user named; maps are the names of the data given as single volumes.
+
+    Raises InputError where a folder holds no acquisition, or several and none is named.
+    """
     given = vars(args)
     known = {
         "echo_times": given.get("echo_times") and tuple(given["echo_times"]),
         "field_strength": given.get("field_strength"),
         "b0_direction": given.get("b0_direction") and tuple(given["b0_direction"]),
     }
-    return Sources(
-        **{name: tuple(given.get(name, ())) for name in RAW},
+    images: dict[str, Any] = {name: tuple(given.get(name, ())) for name in RAW}
+    named = Sources(
+        **images,
         mask=given.get("mask"),
         labels=given.get("labels"),
         maps={name: given[name] for name in maps if given.get(name) is not None},
@@ -156,6 +163,13 @@ def sources(args: argparse.Namespace, maps: Sequence[str] = ()) -> Sources:
         phase_scale=given.get("phase_scale", "auto"),
         phase_sign=given.get("phase_sign", 1),
     )
+    if given.get("folder") is None:
+        if given.get("acquisition") is not None:
+            raise InputError("--acquisition names one of several in a folder: give --folder too.")
+        return named
+    if any(images.values()):
+        raise InputError("--folder stands in for the images: leave out --phase, --magnitude, --real and --imaginary.")
+    return named.of(choose(find_acquisitions(args.folder), args.acquisition))
 
 
 def _escaped(text: str) -> str:

@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace) -> None:
         end_with(sys.stdin)
     settings = chosen_settings(args)
     named = sources(args)
-    if not named.phase and not named.real:
+    if not named.hold_phase:
         raise InputError("No phase is given: name the phase images with --phase (or --real and --imaginary).")
     if args.mask is not None and args.masking is not None and "given" not in args.masking:
         chosen = " ".join(args.masking)

@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..scan import Scan
-from .nifti import Geometry, read_echoes, read_image, read_labels, read_volume, refuse_other_geometry
-from .nifti_file import holds_integers, scaling
-from .parameters import Acquisition, gather, read_sidecar, refuse_other_echoes
-from .phase_scale import detect_scale, magnitude_phase, to_radians, turned
+from .echoes import read_images
+from .nifti import Geometry, read_image, read_labels, read_volume, refuse_other_geometry
+from .parameters import Acquisition, gather, refuse_other_echoes
+from .sources import Sources
 
 LARGEST_FIELD = 100.0
 """ppm; air against tissue makes some 10 ppm, so a larger field is in another unit (Hz)."""
 
-LEAST_TURN = 6.0
-"""rad; phase that was wrapped or holds noise spans more, so what spans less is told from radians by its size alone."""
-
-LEAST_SPAN = 0.1
-"""rad; noise alone makes the phase of an image span more."""
-
 READERS = {"labels": read_labels, "unwrapped": read_image}
 """How maps are read that are not a single volume of numbers."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The files and facts a user named; maps are volumes by the name of the data they hold, such as total_field."""
-
-    phase: tuple[Path, ...] = ()
-    magnitude: tuple[Path, ...] = ()
-    real: tuple[Path, ...] = ()
-    imaginary: tuple[Path, ...] = ()
-    mask: Path | None = None
-    labels: Path | None = None
-    maps: Mapping[str, Path] = field(default_factory=dict)
-    params: Path | None = None
-    known: Mapping[str, Any] = field(default_factory=dict)
-    phase_scale: str = "auto"
-    phase_sign: int = 1
-
-    def files(self) -> tuple[Path, ...]:
-        """Return every file, in the order in which they are read."""
-        single = (self.mask, self.labels, *self.maps.values(), self.params)
-        several = (*self.phase, *self.magnitude, *self.real, *self.imaginary)
-        return several + tuple(path for path in single if path is not None)
 
 
 @dataclass(frozen=True)
@@ -68,11 +38,11 @@ class Loaded:
 
 def load(sources: Sources) -> Loaded:
     """Read and check everything a user named. Raises InputError, naming the file, for what cannot be used."""
-    images = sources.phase or sources.real or sources.magnitude
-    known = gather(images, sources.params, explicit=sources.known)
+    known = facts_of(sources)
     warnings = list(known.warnings)
     refuse_other_echoes(sources.phase, sources.magnitude)
-    phase, magnitude, space = _echoes(sources, warnings)
+    images = read_images(sources, warnings)
+    space = None if images.geometry is None else (images.named, images.geometry)
     volumes: dict[str, np.ndarray] = {}
     named = {"given_mask": sources.mask, "labels": sources.labels, **sources.maps}
     for name, path in named.items():
@@ -86,79 +56,26 @@ def load(sources: Sources) -> Loaded:
     warnings += odd
     scan = None
     data: dict[str, Any] = {"grid": grid}
-    if phase is not None:
+    if images.phase is not None:
         _refuse_unknown_facts(known)
-        scan = Scan(phase, magnitude, known.echo_times, known.field_strength, grid)  # type: ignore[arg-type]
+        scan = Scan(images.phase, images.magnitude, known.echo_times, known.field_strength, grid)  # type: ignore[arg-type]
         names = ("phase", "magnitude", "echo_times", "field_strength", "valid")
         data |= {name: getattr(scan, name) for name in names}
     else:
-        data |= _without_phase(magnitude, known)
+        data |= _without_phase(images.magnitude, known)
     data |= _finite(volumes, warnings)
-    return Loaded({k: v for k, v in data.items() if v is not None}, scan, space[1], _facts(known, data), warnings)
+    facts = _facts(known, data)
+    if images.scale is not None:
+        facts["phase_scale"] = images.scale.name
+    return Loaded({k: v for k, v in data.items() if v is not None}, scan, space[1], facts, warnings)
 
 
-def _echoes(
-    sources: Sources, warnings: list[str]
-) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, Geometry] | None]:
-    """Return phase (rad) and magnitude (x, y, z, echo), None for what is not given, and the first file's geometry."""
-    if bool(sources.real) != bool(sources.imaginary):
-        raise InputError("Real and imaginary images are needed together: give both --real and --imaginary.")
-    if sources.real and (sources.phase or sources.magnitude):
-        raise InputError("Give phase and magnitude, or real and imaginary images, not both.")
-    read: dict[str, np.ndarray] = {}
-    space = phase_header = None
-    for name in ("phase", "magnitude", "real", "imaginary"):
-        paths = getattr(sources, name)
-        if paths:
-            read[name], geometry = read_echoes(paths, name)
-            phase_header = geometry.stored if name == "phase" else phase_header
-            space = space or (f"{name} {paths[0]}", geometry)
-            refuse_other_geometry(*space, f"{name} {paths[0]}", geometry)
-    if "real" in read:
-        _refuse_other_count(read, "real", "imaginary")
-        read["magnitude"], read["phase"] = magnitude_phase(read["real"], read["imaginary"])
-    elif "phase" in read:
-        read["phase"] = _radians(read["phase"], sources, phase_header, warnings)
-    if "phase" in read and sources.phase_sign < 0:
-        read["phase"] = turned(read["phase"])
-    return read.get("phase"), read.get("magnitude"), space
-
-
-def _radians(phase: np.ndarray, sources: Sources, header: np.ndarray | None, warnings: list[str]) -> np.ndarray:
-    """Return phase in radians by the scale the user named, or the one the headers leave no doubt about."""
-    if sources.phase_scale != "auto":
-        return _as_named(phase, sources.phase_scale, warnings)
-    finite = np.isfinite(phase)
-    low, high = (
-        float(edge(phase, where=finite, initial=start)) for edge, start in ((np.min, np.inf), (np.max, -np.inf))
-    )
-    if low >= high:
-        return phase
-    units = {str(read_sidecar(path).get("Units", "")) for path in sources.phase} - {""} or {""}
-    if len(units) > 1:
-        raise InputError(f"The side-cars of the phase name different units ({', '.join(sorted(units))}): correct them.")
-    stored: dict[str, Any] = {}
-    if header is not None:
-        slope, intercept = scaling(header)
-        stored = {"integer": holds_integers(header), "slope": slope, "intercept": intercept}
-    unit = units.pop()
-    scale = detect_scale(low, high, units=unit, **stored)
-    if not unit and high - low < LEAST_TURN:
-        warnings.append(
-            f"The phase runs from {low:g} to {high:g} and its header names no unit: it was taken as {scale.name}. "
-            "Name its scale with --phase-scale if that is wrong."
-        )
-    return to_radians(phase, scale)
-
-
-def _as_named(phase: np.ndarray, scale: str, warnings: list[str]) -> np.ndarray:
-    """Return phase in radians by the scale the user named; a scale that leaves almost nothing is told."""
-    made = to_radians(phase, scale)
-    values = made[np.isfinite(made)]
-    span = float(np.ptp(values)) if values.size else 0.0
-    if 0 < span < LEAST_SPAN:
-        warnings.append(f"By --phase-scale {scale} the phase spans {span:.2g} rad only: is it in another unit?")
-    return made
+def facts_of(sources: Sources) -> Acquisition:
+    """Return what is known of the scan. Raises InputError where a file says something that makes no sense."""
+    images = sources.phase or sources.real or sources.magnitude
+    found = sources.acquisition
+    headers = None if found is None else {"echo_times": found.echo_times, "field_strength": found.field_strength}
+    return gather(images, sources.params, explicit=sources.known, headers=headers)
 
 
 def _refuse_unknown_facts(known: Acquisition) -> None:
@@ -168,12 +85,6 @@ def _refuse_unknown_facts(known: Acquisition) -> None:
         raise InputError(f"The echo times are missing: give them with --echo-times, in seconds, one per echo {told}.")
     if known.field_strength is None:
         raise InputError(f"The field strength is missing: give it with --field-strength, in tesla {told}.")
-
-
-def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:
-    echoes, others = read[one].shape[3], read[other].shape[3]
-    if echoes != others:
-        raise InputError(f"{echoes} echoes of {one} but {others} of {other} images are given: they must be as many.")
 
 
 def _without_phase(magnitude: np.ndarray | None, known: Acquisition) -> dict[str, Any]:

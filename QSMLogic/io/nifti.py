@@ -11,7 +11,7 @@ from SimpleITK import GetArrayViewFromImage, Image, ImageFileReader
 
 from ..errors import InputError
 from ..grid import Grid
-from .nifti_file import header_type, read_nifti, write_nifti
+from .nifti_file import header_type, read_header, read_nifti, write_nifti
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 
@@ -100,6 +100,22 @@ def read_image(path: str | Path) -> tuple[np.ndarray, Geometry]:
         raise InputError(f"{path} is no image of three or four dimensions with one number per voxel.")
     values = GetArrayViewFromImage(image).astype(np.float32).reshape(-1, *image.GetSize()[2::-1])
     return np.moveaxis(np.ascontiguousarray(values.transpose(0, 3, 2, 1)), 0, -1), _geometry(image)
+
+
+def read_geometry(path: str | Path) -> Geometry:
+    """Return where the voxels of a NIfTI file lie, by its header alone. Raises InputError as read_image does."""
+    path = Path(path)
+    _refuse_no_file(path)
+    reader = ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        header = read_header(path)
+        reader.ReadImageInformation()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except RuntimeError as error:
+        raise InputError(_in_words(path, error)) from None
+    return _geometry(reader, header)
 
 
 def read_echoes(paths: Sequence[str | Path], name: str) -> tuple[np.ndarray, Geometry]:

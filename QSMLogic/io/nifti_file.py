@@ -113,6 +113,19 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return header, np.moveaxis(values, 0, -1)
 
 
+def read_header(path: Path) -> np.ndarray:
+    """Return the header alone, a record of `header_type`, once the file has been found large enough for its claims."""
+    header = _header(path, _beginning(path))
+    needed = _layout(path, header)[-1]
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    held = path.stat().st_size * (MOST_COMPRESSION if packed else 1)
+    if held < needed:
+        there = f"at most {held}" if packed else str(held)
+        raise InputError(f"{path} is cut short: {there} of {needed} bytes are there. Copy or convert it again.")
+    return header
+
+
 def scaling(header: np.ndarray) -> tuple[float, float]:
     """Return slope and intercept of the stored values; 1 and 0 where the header has none that make sense."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
@@ -158,21 +171,20 @@ def _layout(path: Path, header: np.ndarray) -> tuple[tuple[int, ...], np.dtype, 
 
 def _refuse_too_large(path: Path) -> None:
     """Refuse an image that cannot be held, before it is read; a file that does not even begin well is told later."""
+    if _beginning(path):
+        shape, _, _, needed = _layout(path, read_header(path))
+        check_memory(needed + math.prod(shape) * np.dtype(np.float32).itemsize)
+
+
+def _beginning(path: Path) -> bytes:
+    """Return the bytes of a header, empty where the file does not begin well."""
     try:
         with path.open("rb") as file:
             packed = file.read(2) == GZIP
             file.seek(0)
-            beginning = gzip.GzipFile(fileobj=file).read(LARGEST_HEADER) if packed else file.read(LARGEST_HEADER)
+            return gzip.GzipFile(fileobj=file).read(LARGEST_HEADER) if packed else file.read(LARGEST_HEADER)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return
-    if not beginning:
-        return
-    shape, _, _, needed = _layout(path, _header(path, beginning))
-    held = path.stat().st_size * (MOST_COMPRESSION if packed else 1)
-    if held < needed:
-        there = f"at most {held}" if packed else str(held)
-        raise InputError(f"{path} is cut short: {there} of {needed} bytes are there. Copy or convert it again.")
-    check_memory(needed + math.prod(shape) * np.dtype(np.float32).itemsize)
+        return b""
 
 
 def _content(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """How the scan was taken: echo times, field strength and B0 direction, from whoever knows them best.
 
 What is said on the command line comes before the parameter file, that before the side-car JSON files that BIDS puts
-beside the images, and those before the image header.
+beside the images, or above them in the data set, and those before the image header.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ UNPLACED = (
 
 SAME_FIELD_AXIS = 2.0
 """Degrees; a B0 direction further from the header's is worth a warning, nearer ones are rounding."""
+
+DATA_SET = "dataset_description.json"
+"""Lies in the root of a BIDS data set."""
 
 LARGEST_NUMBER = 1e9
 """Nothing that is said of a scan is as large, in any unit; JSON may hold whole numbers that no float can."""
@@ -76,12 +79,16 @@ class Acquisition:
 
 
 def gather(
-    images: Sequence[Path], params: Path | None = None, *, explicit: Mapping[str, Any] | None = None
+    images: Sequence[Path],
+    params: Path | None = None,
+    *,
+    explicit: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
 ) -> Acquisition:
     """Return what is known of a scan.
 
     Parameters: images: the files of the echoes, whose side-cars are read; params: a parameter file; explicit: values
-    named as the fields of `Acquisition`, None where not given.
+    named as the fields of `Acquisition`, None where not given; headers: the same, as DICOM headers state them.
     Raises InputError where a file cannot be read or holds something else.
     """
     warnings: list[str] = []
@@ -89,6 +96,7 @@ def gather(
     if params is not None:
         found.append((str(params), read_params(params, warnings)))
     found.append(("the side-car JSON", read_sidecars(images)))
+    found.append(("the DICOM header", dict(headers or {})))
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name in ("echo_times", "field_strength", "b0_direction", "voxel_size"):
@@ -114,32 +122,58 @@ def read_params(path: Path, warnings: list[str]) -> dict[str, Any]:
     }
 
 
-def sidecar(image: Path) -> Path | None:
-    """Return the JSON file beside an image, None where there is none."""
+def sidecars(image: Path) -> list[Path]:
+    """Return the JSON files that speak of an image: the one beside it, then what it inherits in a BIDS data set.
+
+    A file higher up speaks of an image of the same suffix that has all its entities. The nearest comes first.
+    """
+    name = stem(image)
+    if name is None:
+        return []
+    *entities, suffix = name.split("_")
+    found = [path for path in (image.with_name(f"{name}.json"),) if path.is_file()]
+    for folder in _data_set(image):
+        named = [(path, path.stem.split("_")) for path in folder.glob("*.json") if path not in found]
+        above = [(-len(words), path) for path, words in named if words[-1] == suffix and set(words[:-1]) <= {*entities}]
+        found += [path for _, path in sorted(above)]
+    return found
+
+
+def stem(image: Path) -> str | None:
+    """Return the name of an image without its ending, None where it is no NIfTI file."""
     for ending in sorted(NIFTI_ENDINGS, key=len, reverse=True):
         if image.name.endswith(ending):
-            path = image.with_name(image.name.removesuffix(ending) + ".json")
-            return path if path.is_file() else None
+            return image.name.removesuffix(ending)
     return None
 
 
+def _data_set(image: Path) -> list[Path]:
+    """Return the folders from that of an image up to the root of its BIDS data set, none where it is in none."""
+    folders = [image.parent, *image.parent.absolute().parents]
+    roots = [i for i, folder in enumerate(folders) if (folder / DATA_SET).is_file()]
+    return folders[: roots[0] + 1] if roots else []
+
+
 def read_sidecar(image: Path) -> dict[str, Any]:
-    """Return the content of the JSON file beside an image, empty where there is none."""
-    path = sidecar(image)
-    return {} if path is None else _json(path)
+    """Return what the side-cars of an image say, the nearer ones first to be believed; empty where there is none."""
+    content: dict[str, Any] = {}
+    for path in reversed(sidecars(image)):
+        content |= _json(path)
+    return content
 
 
 def read_sidecars(images: Sequence[Path]) -> dict[str, Any]:
     """Return echo times and field strength of the side-cars of the echoes, where they state them."""
-    contents = [(sidecar(image), read_sidecar(image)) for image in images]
     times: list[float] = []
     strengths: dict[float, Path] = {}
-    for path, content in contents:
-        if path is not None:
-            times += _numbers(path, content, "EchoTime", "s") or ()
+    for image in images:
+        contents = [(path, _json(path)) for path in sidecars(image)]
+        times += next(filter(None, (_numbers(*said, "EchoTime", "s") for said in contents)), ())
+        for path, content in contents:
             strength = _number(path, content, "MagneticFieldStrength", "T")
             if strength is not None:
                 strengths[strength] = path
+                break
     if len(strengths) > 1:
         told = ", ".join(f"{strength:g} T in {path.name}" for strength, path in strengths.items())
         raise InputError(f"The side-cars name different field strengths ({told}): give the echoes of one scan.")

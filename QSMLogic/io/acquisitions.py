@@ -1,0 +1,128 @@
+"""What a folder holds that a susceptibility map can be made of: BIDS, other NIfTI files, or DICOM."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from ..progress import Progress, no_progress, part
+from .bids import find_bids
+from .candidate import Candidate
+from .load import Loaded, load
+from .nifti import NIFTI_ENDINGS
+from .parameters import DATA_SET
+from .sources import Sources
+
+MOST_FILES = 200_000
+"""A folder with more is no examination, but somebody's disk."""
+
+NOT_RAW = {"derivatives", "sourcedata", "code", "stimuli"}
+"""Folders in the root of a BIDS data set that hold other things than images of the scanner."""
+
+
+def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> list[Candidate]:
+    """Return the acquisitions in a folder and those below, the usable ones first; a single DICOM file will do too.
+
+    Raises InputError, naming what was seen, where there is none.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise InputError(f"There is no folder {folder}.")
+    progress(0.0, "Looking for images")
+    files = list(_files(folder)) if folder.is_dir() else [folder]
+    images = [path for path in files if path.name.lower().endswith(NIFTI_ENDINGS)]
+    found = find_bids(images)
+    dicom, broken = _dicom([path for path in files if path not in set(images)])
+    if dicom:
+        from .dicom import find_dicom  # noqa: PLC0415 (after it is known that pydicom is there)
+
+        _refuse_without_pydicom(folder)
+        candidates, unreadable = find_dicom(dicom, part(progress, 0.1, 1.0))
+        found += candidates
+        broken += unreadable
+    if not found:
+        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken))
+    progress(1.0, "")
+    return sorted(found, key=lambda candidate: bool(candidate.problem))
+
+
+def choose(candidates: Sequence[Candidate], wanted: str | None = None) -> Candidate:
+    """Return the acquisition of a number (from 1), name or title; without one, the only one that can be used.
+
+    Raises InputError, listing the acquisitions, where that leaves a choice.
+    """
+    usable = [candidate for candidate in candidates if not candidate.problem]
+    listed = "; ".join(f"{i + 1} = {candidate.title}" for i, candidate in enumerate(candidates))
+    if wanted is None:
+        if len(usable) == 1:
+            return usable[0]
+        if not usable and len(candidates) == 1:
+            return candidates[0]
+        if not usable:
+            said = "; ".join(f"{candidate.name}: {candidate.problem}" for candidate in candidates)
+            raise InputError(f"None of {len(candidates)} acquisitions can be used: {said}")
+        raise InputError(f"There are {len(candidates)} acquisitions: name one with --acquisition ({listed}).")
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(candidates):
+        return candidates[int(wanted) - 1]
+    named = [candidate for candidate in candidates if wanted in (candidate.name, candidate.title)]
+    if len(named) != 1:
+        raise InputError(f"Acquisition {wanted!r} is none of them, or several: name one by its number ({listed}).")
+    return named[0]
+
+
+def read_acquisition(candidate: Candidate) -> Loaded:
+    """Read an acquisition: the scan (phase in rad, magnitude), geometry, facts and warnings.
+
+    Raises InputError where it cannot be used, or a file cannot be read.
+    """
+    return load(Sources().of(candidate))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Return the files of a folder and those below, in the order of their names; hidden ones are left out."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        left_out = NOT_RAW if DATA_SET in names else set()
+        folders[:] = sorted(name for name in folders if name not in left_out and not name.startswith("."))
+        for name in sorted(names):
+            count += 1
+            if count > MOST_FILES:
+                raise InputError(f"{folder} holds more than {MOST_FILES} files: choose the folder of one examination.")
+            if not name.startswith("."):
+                yield Path(place, name)
+
+
+def _dicom(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the DICOM files, and sentences on those that cannot be read."""
+    from .dicom_headers import is_dicom  # noqa: PLC0415 (with what needs pydicom)
+
+    found, broken = [], []
+    for path in files:
+        try:
+            if is_dicom(path):
+                found.append(path)
+        except InputError as error:
+            broken.append(str(error))
+    return found, broken
+
+
+def _refuse_without_pydicom(folder: Path) -> None:
+    try:
+        import pydicom  # noqa: F401, PLC0415 (an extra)
+    except ImportError:
+        raise InputError(
+            f"{folder} holds DICOM files, and reading them needs pydicom: pip install 'slicerqsm[dicom]'."
+        ) from None
+
+
+def _nothing(folder: Path, files: int, images: int, dicom: int, broken: Sequence[str]) -> str:
+    others = files - images - dicom
+    seen = [f"{count} {kind}" for count, kind in ((images, "NIfTI"), (dicom, "DICOM"), (others, "other")) if count]
+    found = f"{' and '.join(seen)} files" if seen else "no file"
+    said = f" Not readable: {broken[0]}" if broken else ""
+    return (
+        f"{folder} holds {found}, but no gradient-echo phase: choose a folder with phase images, as DICOM, BIDS or "
+        f"NIfTI with side-cars.{said}"
+    )

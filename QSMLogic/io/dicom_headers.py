@@ -1,0 +1,297 @@
+"""The headers of DICOM files: for every slice, what it shows, where it lies and how its values are stored.
+
+Nothing is taken from a header on trust: a number that is none, or makes no sense, counts as not said.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .candidate import Frame, clean
+from .phase_scale import UNITS
+
+MARK, PREAMBLE = b"DICM", 128
+"""What a DICOM file says, and after how many bytes."""
+
+UNREADABLE = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, RecursionError, TypeError, ValueError,
+              NotImplementedError, struct.error)  # fmt: skip
+"""What pydicom raises on bytes that are not what they claim to be."""
+
+TAGS = [
+    "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ImageType", "ComplexImageComponent", "PatientID",
+    "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "ProtocolName",
+    "ScanningSequence", "EchoPulseSequence", "MagneticFieldStrength", "ImagingFrequency", "SoftwareVersions",
+    "RepetitionTime", "FlipAngle", "EchoTime", "EchoNumbers", "SliceThickness", "SpacingBetweenSlices",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
+    "SamplesPerPixel", "BitsAllocated", "RescaleSlope", "RescaleIntercept", "RescaleType",
+    "RealWorldValueMappingSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+]  # fmt: skip
+"""What is read of a header; Siemens' private part is much larger."""
+
+GE_PART, GE_PARTS = (0x0043, 0x102F), ("magnitude", "phase", "real", "imaginary")
+PHILIPS_PART, PHILIPS_SLOPE, PHILIPS_FRAME = (0x2005, 0x1011), (0x2005, 0x100E), (0x2005, 0x140F)
+"""Private elements: GE's and Philips' word for the part; Philips' scale, and its own header of a frame."""
+
+CREATORS = ((0x0043, 0x0010), (0x2005, 0x0010), (0x2005, 0x0014))
+
+WORDS = {
+    "M": "magnitude", "MAG": "magnitude", "MAGNITUDE": "magnitude", "M_FFE": "magnitude",
+    "P": "phase", "PHASE": "phase", "PHASE MAP": "phase", "P_FFE": "phase",
+    "R": "real", "REAL": "real", "R_FFE": "real",
+    "I": "imaginary", "IMAGINARY": "imaginary", "I_FFE": "imaginary",
+}  # fmt: skip
+"""Parts by what image types call them; the first two words of an image type say other things."""
+
+MADE = {"B0", "B0 MAP", "SWI", "MNIP", "MINIP", "MIP", "MPR", "PROJECTION IMAGE", "T2 MAP", "T2_STAR MAP", "R2 MAP",
+        "R2_STAR MAP", "ADC", "FA", "SUBTRACTION"}  # fmt: skip
+"""Image types of what was computed from the images of the echoes."""
+
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""A file compressed as a whole: its header alone may unfold to any size, and no scanner writes it."""
+
+FIELD_STRENGTHS, LONGEST_ECHO = (0.01, 30.0), 500.0
+"""T, ms; numbers beyond are in another unit, or damaged."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """What the slices of a file share. facts: by the words BIDS has for them."""
+
+    study: str
+    uid: str
+    number: int
+    name: str
+    patient: str
+    manufacturer: str
+    field_strength: float | None
+    gradient_echo: bool
+    protocol: tuple[Any, ...]
+    facts: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice: the part (one of PARTS) and echo (s, or its number below 0) it shows, and its plane (mm, LPS).
+
+    axes: of a row and of a column; spacing: along them; size: voxels along them; thickness: where it is said.
+    """
+
+    frame: Frame
+    series: Series
+    uid: tuple[str, int]
+    part: str
+    echo: float
+    axes: tuple[float, ...]
+    spacing: tuple[float, float]
+    size: tuple[int, int]
+    thickness: float | None
+    filtered: bool
+
+
+def read_slices(path: Path) -> list[Slice]:
+    """Return the slices of a DICOM file, none where it holds no images of magnetic resonance.
+
+    Raises InputError, naming the file, where it is damaged.
+    """
+    from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
+
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            if DEFLATED in file.read(1024):
+                raise InputError(f"{path.name} is compressed as a whole (deflated): export it without.")
+            file.seek(0)
+            tags: Any = [*TAGS, GE_PART, PHILIPS_PART, PHILIPS_SLOPE, *CREATORS]
+            header = dcmread(file, stop_before_pixels=True, specific_tags=tags)
+            if header.get("Modality") != "MR" or "Rows" not in header:
+                return []
+            _refuse_cut_short(path, header, path.stat().st_size - file.tell())
+            return _slices(path, header)
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(f"{path.name} is a damaged DICOM file ({clean(error) or type(error).__name__}).") from None
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file says that it is DICOM. Raises InputError where it cannot be read, or holds nothing."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(PREAMBLE + len(MARK))
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}.") from None
+    if not beginning:
+        raise InputError(f"{path.name} is empty (zero bytes).")
+    return beginning.endswith(MARK)
+
+
+def _refuse_cut_short(path: Path, header: Any, there: int) -> None:
+    """Refuse a file that cannot hold the voxels its header claims, before anything is made for them."""
+    frames = int(header.get("NumberOfFrames") or 1)
+    described = len(header.get("PerFrameFunctionalGroupsSequence") or ()) or 1
+    if frames != described:
+        raise InputError(f"{path.name} is damaged: it claims {frames} frames and describes {described}.")
+    if header.get("SamplesPerPixel", 1) != 1:
+        raise InputError(f"{path.name} is a picture in colours, no image of the scanner.")
+    needed = int(header.Rows) * int(header.Columns) * frames * max(1, int(header.BitsAllocated) // 8)
+    if needed <= 0 or (not header.file_meta.TransferSyntaxUID.is_compressed and there < needed):
+        raise InputError(f"{path.name} is cut short: {there} of {needed} bytes are there. Export it again.")
+
+
+def _slices(path: Path, header: Any) -> list[Slice]:
+    """Return the slices of a file; the public part of a header, of the frame or of all, comes before Philips' own."""
+    shared = [item for group in header.get("SharedFunctionalGroupsSequence") or () for _, item in _items(group)]
+    mapping = list(header.get("RealWorldValueMappingSequence") or ())
+    found = []
+    for index, frame in enumerate(header.get("PerFrameFunctionalGroupsSequence") or (None,)):
+        own = _items(frame)
+        public = [item for tag, item in own if not tag.is_private]
+        private = [item for tag, item in own if tag == PHILIPS_FRAME]
+        found.append(_slice(path, index, [*public, *shared, *mapping, header, *private]))
+    return found
+
+
+def _items(group: Any) -> list[tuple[Any, Any]]:
+    """Return the items of every sequence of a functional group, with the sequence's tag."""
+    sequences = [] if group is None else [element for element in group if element.VR == "SQ"]
+    return [(element.tag, item) for element in sequences for item in element.value]
+
+
+def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
+    position, axes = _numbers(chain, "ImagePositionPatient", 3), _numbers(chain, "ImageOrientationPatient", 6)
+    spacing = _numbers(chain, "PixelSpacing", 2)
+    if position is None or axes is None or spacing is None or min(spacing) <= 0:
+        raise InputError(f"{path.name} does not say where its slices lie (position, orientation, pixel spacing).")
+    series, part = _series(chain), _part(chain)
+    slope, intercept, units = _scaling(chain, part, series.manufacturer)
+    scale = _philips_scale(chain, slope) if part in ("magnitude", "real", "imaginary") else 1.0
+    return Slice(
+        Frame(path, index, position, slope, intercept, units, scale),  # type: ignore[arg-type]
+        series,
+        (_text(chain, "SOPInstanceUID"), index),
+        part,
+        _echo(chain),
+        axes,
+        (spacing[1], spacing[0]),
+        (int(_value(chain, "Columns")), int(_value(chain, "Rows"))),
+        _number(chain, "SpacingBetweenSlices") or _number(chain, "SliceThickness"),
+        part == "phase" and "SWI" in _type(chain),
+    )
+
+
+def _series(chain: list[Any]) -> Series:
+    strength = _number(chain, "MagneticFieldStrength")
+    strength = strength if strength is not None and FIELD_STRENGTHS[0] <= strength <= FIELD_STRENGTHS[1] else None
+    timing = _number(chain, "RepetitionTime"), _number(chain, "FlipAngle")
+    sequence = f"{_text(chain, 'ScanningSequence')} {_text(chain, 'EchoPulseSequence')}"
+    facts = {
+        "Manufacturer": _text(chain, "Manufacturer"),
+        "SoftwareVersions": _text(chain, "SoftwareVersions"),
+        "ImagingFrequency": _number(chain, "ImagingFrequency"),
+        "RepetitionTime": timing[0] and timing[0] / 1000,
+        "FlipAngle": timing[1],
+    }
+    return Series(
+        study=_text(chain, "StudyInstanceUID"),
+        uid=_text(chain, "SeriesInstanceUID"),
+        number=int(_number(chain, "SeriesNumber") or 0),
+        name=_text(chain, "SeriesDescription") or _text(chain, "ProtocolName"),
+        patient=_text(chain, "PatientID"),
+        manufacturer=_text(chain, "Manufacturer").upper(),
+        field_strength=strength,
+        gradient_echo="GR" in sequence.upper(),
+        protocol=(_text(chain, "ProtocolName"), *timing),
+        facts=tuple((key, value) for key, value in facts.items() if value),
+    )
+
+
+def _part(chain: list[Any]) -> str:
+    """Return the part a slice shows, empty for what was computed from the images of the echoes."""
+    component = WORDS.get(_text(chain, "ComplexImageComponent").upper())
+    if component:
+        return component
+    own = _number(chain, GE_PART)
+    if own is not None and own in range(len(GE_PARTS)):
+        return GE_PARTS[int(own)]
+    words = _type(chain)
+    known = [WORDS[word] for word in (*words, _text(chain, PHILIPS_PART).upper()) if word in WORDS]
+    if set(words) & MADE and known[:1] != ["phase"]:
+        return ""
+    return known[0] if known else "magnitude"
+
+
+def _type(chain: list[Any]) -> list[str]:
+    value = _value(chain, "FrameType") or _value(chain, "ImageType") or ()
+    words = [value] if isinstance(value, str) else list(value)
+    return [str(word).strip().upper() for word in words[2:]]
+
+
+def _echo(chain: list[Any]) -> float:
+    """Return the echo time (s), or, where nothing says it, the number of the echo below zero."""
+    time = _number(chain, "EffectiveEchoTime") or _number(chain, "EchoTime")
+    if time is not None and 0 < time <= LONGEST_ECHO:
+        return round(time / 1000, 6)
+    return -(_number(chain, "EchoNumbers") or 1.0)
+
+
+def _scaling(chain: list[Any], part: str, manufacturer: str) -> tuple[float, float, str]:
+    """Return slope, intercept and the unit of what they give: where it is an angle, as real-world values are mapped."""
+    for item in chain:
+        units = item.get("MeasurementUnitsCodeSequence")
+        unit = _text([units[0]], "CodeValue") if units else ""
+        slope, intercept = _number([item], "RealWorldValueSlope"), _number([item], "RealWorldValueIntercept")
+        if part == "phase" and unit.lower() in UNITS and slope and intercept is not None:
+            return slope, intercept, unit
+    slope, intercept = _number(chain, "RescaleSlope") or 1.0, _number(chain, "RescaleIntercept") or 0.0
+    unit = _text(chain, "RescaleType") if part == "phase" else ""
+    if part == "phase" and unit.lower() not in UNITS and manufacturer.startswith("GE") and (slope, intercept) == (1, 0):
+        return slope, intercept, "mrad"  # GE stores phase so, and its header does not say it
+    return slope, intercept, unit
+
+
+def _philips_scale(chain: list[Any], slope: float) -> float:
+    """Return what displayed values are divided by to be those that were measured: private slope times slope."""
+    own = _number(chain, PHILIPS_SLOPE)
+    return own * slope if own is not None and own > 0 and slope > 0 else 1.0
+
+
+def _value(chain: list[Any], name: Any) -> Any:
+    """Return the first value that is not empty, of a keyword or a private tag."""
+    for item in chain:
+        if name in item:
+            element = item[name]
+            if element.value not in (None, "", b"") and element.VM > 0:
+                return element.value
+    return None
+
+
+def _text(chain: list[Any], name: Any) -> str:
+    value = _value(chain, name)
+    several = value is not None and not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+    return clean(" ".join(map(str, value)) if several else value)
+
+
+def _number(chain: list[Any], name: Any) -> float | None:
+    numbers = _numbers(chain, name, 1)
+    return None if numbers is None else numbers[0]
+
+
+def _numbers(chain: list[Any], name: Any, count: int) -> tuple[float, ...] | None:
+    """Return so many finite numbers, None where there are none; of a single one, the first of several is taken."""
+    value = _value(chain, name)
+    if value is None:
+        return None
+    try:
+        numbers = np.atleast_1d(np.asarray(value, float))
+    except (TypeError, ValueError):
+        return None
+    if count == 1:
+        numbers = numbers[:1]
+    return tuple(numbers.tolist()) if numbers.shape == (count,) and np.isfinite(numbers).all() else None
