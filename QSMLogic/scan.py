@@ -40,8 +40,8 @@ class Scan:
         """Check everything and store clean copies."""
         phase = _four_dimensional(self.phase, "phase")
         magnitude = None if self.magnitude is None else _four_dimensional(self.magnitude, "magnitude")
-        times = _checked_echo_times(self.echo_times, phase.shape[3])
-        strength = _checked_field_strength(self.field_strength)
+        times = checked_echo_times(self.echo_times, phase.shape[3])
+        strength = checked_field_strength(self.field_strength)
         if phase.shape[:3] != self.grid.shape:
             raise InputError(
                 f"The phase has shape {phase.shape[:3]} but its grid {self.grid.shape}: they must be equal."
@@ -81,7 +81,8 @@ def _four_dimensional(array: np.ndarray, name: str) -> np.ndarray:
     return np.array(array if array.ndim == 4 else array[..., None], dtype=np.float32)
 
 
-def _checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[float, ...]:
+def checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[float, ...]:
+    """Return the echo times (s). Raises InputError where they are missing, too many or few, or make no sense."""
     if echo_times is None or len(np.atleast_1d(echo_times)) == 0:
         raise InputError("The echo times are missing: give them in seconds, one per echo (such as 0.005 0.010).")
     times = tuple(float(t) for t in np.atleast_1d(echo_times))
@@ -98,7 +99,8 @@ def _checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[flo
     return times
 
 
-def _checked_field_strength(field_strength: float) -> float:
+def checked_field_strength(field_strength: float) -> float:
+    """Return the field strength (T). Raises InputError where it is missing or makes no sense."""
     if field_strength is None:
         raise InputError("The field strength is missing: give it in tesla (such as 3).")
     strength = float(field_strength)
@@ -133,7 +135,7 @@ def _check_phase_values(phase: np.ndarray, valid: np.ndarray) -> None:
         if max(-low, high) > RADIAN_RANGE:
             raise InputError(
                 f"The phase of echo {echo + 1} runs from {low:g} to {high:g}, which is not radians, and its scale is "
-                "not known: name the scale (--phase-scale), or convert the phase to radians."
+                "not known: name the phase scale, or convert the phase to radians."
             )
 
 

@@ -58,7 +58,7 @@ def test_refused_scans(inputs, tmp_path, capsys):
     ]:
         refused(capsys, words, said)
     for change, said in [
-        (lambda p: p * 1000, "names no unit: name its scale (--phase-scale"),
+        (lambda p: p * 1000, "names no unit: name the phase scale (radians"),
         (lambda p: p * 0 + 1, "The phase of echo 1 is 1 everywhere: it holds no information"),
         (lambda p: p * np.nan, "The phase holds no finite value (all NaN or infinite)"),
     ]:

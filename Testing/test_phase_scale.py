@@ -76,7 +76,7 @@ def test_slope_and_intercept_of_twelve_bits_say_the_turn(slope, intercept):
     ],
 )
 def test_doubt_is_refused(facts):
-    with pytest.raises(InputError, match="--phase-scale"):
+    with pytest.raises(InputError, match="name the phase scale"):
         detect_scale(**facts)
 
 

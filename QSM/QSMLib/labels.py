@@ -15,7 +15,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMLogic.errors import InputError
 
-from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage
+from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage, refuseNoImage
 
 
 class Region(NamedTuple):
@@ -98,12 +98,14 @@ def chosenSegments(node: Any, segments: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(segments) or there
 
 
-def refuseNoLabels(node: Any, what: str) -> None:
-    """Raise InputError where a node is neither a segmentation with segments nor a volume; what: "mask", "labels"."""
+def refuseNoLabels(node: Any, what: str, segments: Sequence[str] = ()) -> None:
+    """Raise InputError where a node is neither a segmentation with these segments nor a volume; what: "mask"."""
     if _isSegmentation(node):
-        chosenSegments(node)
-    elif node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
+        chosenSegments(node, segments)
+        return
+    if node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
         raise InputError(f"{nameOf(node)} cannot be the {what}: choose a segmentation or a label volume.")
+    refuseNoImage(node)
 
 
 def _isSegmentation(node: Any) -> bool:

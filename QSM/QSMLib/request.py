@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from QSMLogic.errors import InputError
+from QSMLogic.io.phase_scale import PhaseScale
+from QSMLogic.scan import checked_echo_times, checked_field_strength
 
-from .labels import chosenSegments, refuseNoLabels
+from .labels import refuseNoLabels
 from .volumes import gridOf, nameOf, refuseNoImage, refuseOtherPlace
 
 if TYPE_CHECKING:
@@ -52,12 +54,23 @@ class Request:
             if node.IsA("vtkMRMLLabelMapVolumeNode"):
                 raise InputError(f"{nameOf(node)} is a label volume: choose a phase or magnitude image.")
             refuseOtherPlace(node, self.phases[0])
-        self._refuseOtherCounts()
+        echoes = len(self.phases)
+        if self.magnitudes and len(self.magnitudes) != echoes:
+            raise InputError(
+                f"{echoes} phase but {len(self.magnitudes)} magnitude volumes are chosen: one of each per echo is "
+                "needed, or no magnitude at all."
+            )
+        checked_echo_times(self.echoTimes, echoes)
+        checked_field_strength(self.fieldStrength)
         gridOf(self.phases[0], self.b0Direction)
+        if self.phaseScale != "auto":
+            PhaseScale.named(self.phaseScale)
+        if self.phaseSign not in (1, -1):
+            raise InputError(
+                f"Phase sign = {self.phaseSign}, allowed 1 and -1 (phase that falls with a positive field)."
+            )
         if self.mask is not None:
-            refuseNoLabels(self.mask, "mask")
-        if self.maskSegments:
-            chosenSegments(self.mask, self.maskSegments)
+            refuseNoLabels(self.mask, "mask", self.maskSegments)
         if self.labels is not None:
             refuseNoLabels(self.labels, "regions")
         _refuseUnknownMaps(self.keep)
@@ -66,18 +79,6 @@ class Request:
     def title(self) -> str:
         """What the names of the results begin with."""
         return self.name.strip() or nameOf(self.phases[0])
-
-    def _refuseOtherCounts(self) -> None:
-        echoes = len(self.phases)
-        if self.magnitudes and len(self.magnitudes) != echoes:
-            raise InputError(
-                f"{echoes} phase but {len(self.magnitudes)} magnitude volumes are chosen: one of each per echo is "
-                "needed, or no magnitude at all."
-            )
-        if len(self.echoTimes) != echoes:
-            raise InputError(
-                f"{len(self.echoTimes)} echo times are given for {echoes} phase volumes: one per volume is needed."
-            )
 
 
 def _refuseUnknownMaps(keep: tuple[str, ...]) -> None:

@@ -102,8 +102,7 @@ def detect_scale(
         return SCALES[UNITS[word]]
     if word not in NO_UNITS:
         raise InputError(
-            f"The phase is in units of {units!r}, which is no angle: give a phase image, or name its scale "
-            "(--phase-scale)."
+            f"The phase is in units of {units!r}, which is no angle: give a phase image, or name the phase scale."
         )
     if _fills(low, high, -np.pi, np.pi) or _fills(low, high, 0, 2 * np.pi) or _fits_radians_only(low, high):
         return SCALES["radians"]
@@ -117,7 +116,7 @@ def detect_scale(
             return SCALES["siemens_signed"]
     raise InputError(
         f"The phase runs from {low:g} to {high:g} (slope {slope:g}, intercept {intercept:g}) and its header names no "
-        f"unit: name its scale (--phase-scale {', '.join(SCALES)}, or the units of one turn)."
+        f"unit: name the phase scale ({', '.join(SCALES)}, or the units of one turn)."
     )
 
 
