@@ -1,0 +1,1 @@
+"""The panel: widgets that show and change `Parameters`, and run a `Request`."""

@@ -1,0 +1,94 @@
+"""The first line of Input: a folder, the sample data, or what the scene already holds, put into the table at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from QSMLogic.errors import InputError
+
+from .. import folders, samples
+from ..echo_names import echoesByName
+from ..parameters import VOLUMES, Echo, Together
+from ..volumes import nodesOf
+from .section import Section
+
+
+class LoadingSection(Section):
+    """Buttons that fill the table of echoes."""
+
+    def __init__(self, frame: Any, panel: Any) -> None:
+        """Connect the buttons."""
+        super().__init__(frame, panel)
+        self.candidates: list[Any] = []
+        panel.connect(self.ui.loadFolderButton, "clicked()", self._askFolder)
+        panel.connect(self.ui.loadCandidateButton, "clicked()", self._loadChosen)
+        panel.connect(self.ui.sampleDataButton, "clicked()", self._loadSample)
+        panel.connect(self.ui.findEchoesButton, "clicked()", self._findInScene)
+        self.ui.candidatesFrame.hide()
+
+    def loadFolder(self, path: str | Path) -> None:
+        """Load a folder's acquisition; where it holds several, offer them."""
+        with slicer.util.WaitCursor():
+            self.candidates = list(folders.find(path))
+        self.ui.candidatesComboBox.clear()
+        for candidate in self.candidates:
+            self.ui.candidatesComboBox.addItem(candidate.title)
+        self.ui.candidatesFrame.visible = len(self.candidates) > 1
+        if len(self.candidates) == 1:
+            self._load(self.candidates[0])
+        elif self.candidates:
+            self.panel.say(_("The folder holds several acquisitions: choose one and load it."))
+        else:
+            raise InputError(f"{path} holds no gradient-echo images with phase: choose a DICOM or BIDS folder.")
+
+    def take(self, acquisition: Any) -> None:
+        """Put an acquisition into the panel."""
+        parameters = self.panel.parameters
+        magnitudes = acquisition.magnitudes or [None] * len(acquisition.phases)
+        rows = zip(acquisition.echoTimes, acquisition.phases, magnitudes, strict=True)
+        with Together(parameters.node):
+            parameters.inputKind = VOLUMES
+            parameters.echoes = [Echo(*row) for row in rows]
+            parameters.fieldStrength = acquisition.fieldStrength
+
+    def _askFolder(self) -> None:
+        path = qt.QFileDialog.getExistingDirectory(self.frame, _("Folder with DICOM or BIDS images"))
+        if path:
+            self.loadFolder(path)
+
+    def _loadChosen(self) -> None:
+        self._load(self.candidates[self.ui.candidatesComboBox.currentIndex])
+
+    def _load(self, candidate: Any) -> None:
+        with slicer.util.WaitCursor():
+            acquisition = folders.load(self.panel.scene, candidate)
+        self.take(acquisition)
+        self.panel.say(_("Loaded {title}.").format(title=candidate.title))
+
+    def _loadSample(self) -> None:
+        with slicer.util.WaitCursor():
+            acquisition = samples.loadSample(self.panel.scene)
+        self.take(acquisition)
+        self.panel.say(_("A simulated head was loaded: press Apply."))
+
+    def _findInScene(self) -> None:
+        nodes = nodesOf(self.panel.scene, "vtkMRMLScalarVolumeNode")
+        volumes = [node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+        found = echoesByName([node.GetName() for node in volumes])
+        if not found:
+            raise InputError("No volume of the scene has a name with phase in it: choose the images in the table.")
+        times = [echo.time for echo in self.panel.parameters.echoes]
+        times += [None] * (len(found) - len(times))
+        rows = [
+            Echo(time, volumes[phase], None if magnitude is None else volumes[magnitude])
+            for time, (phase, magnitude) in zip(times, found, strict=False)
+        ]
+        with Together(self.panel.parameters.node):
+            self.panel.parameters.inputKind = VOLUMES
+            self.panel.parameters.echoes = rows
+        self.panel.say(_("{count} echoes were found: check them and their echo times.").format(count=len(rows)))

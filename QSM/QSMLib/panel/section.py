@@ -1,0 +1,22 @@
+"""What every section of the panel has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Section:
+    """A part of the panel. It is made once, shows the state when asked, and lets go at the end."""
+
+    def __init__(self, frame: Any, panel: Any) -> None:
+        """Remember the frame that holds the section's widgets, and the panel."""
+        self.frame, self.panel, self.ui = frame, panel, panel.ui
+
+    def refresh(self) -> None:
+        """Show the state of parameter node and scene."""
+
+    def resultsChanged(self, outputs: Any) -> None:
+        """Take note of the results of a run."""
+
+    def cleanup(self) -> None:
+        """Let go of timers, observers and jobs."""

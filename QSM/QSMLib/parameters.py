@@ -1,0 +1,281 @@
+"""What the panel knows, kept in a parameter node: it is saved and restored with the scene.
+
+Every value is a text or a node reference there. No Qt: another front end can share it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from QSMLogic.errors import InputError
+from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.settings import Settings, preset_names
+
+from .request import KEPT, Request
+from .volumes import echoNodes
+
+MODULE = "QSM"
+"""Singleton tag and ModuleName attribute of the node, as Slicer gives them to a module's parameter node."""
+
+VOLUMES, SEQUENCES = "volumes", "sequences"
+"""How the echoes are given: one volume each, or as 4-D sequences."""
+
+METHODS_MASK, NODE_MASK = "methods", "node"
+"""Where the mask comes from: masking methods, or a segmentation or label volume."""
+
+CUSTOM = "custom"
+"""Stands for the preset where the settings came from a file."""
+
+UNSET = "-"
+"""Stands for an echo time that is not known yet."""
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A row of the table of echoes; what is not chosen yet is None. time: s."""
+
+    time: float | None = None
+    phase: Any = None
+    magnitude: Any = None
+
+
+class Stored:
+    """A value that is a text in the parameter node; an empty or unreadable text is the default."""
+
+    def __init__(self, default: Any, read: Callable[[str], Any] = str, write: Callable[[Any], str] = str) -> None:
+        """Say how the text is read and written."""
+        self.default, self.read, self.write = default, read, write
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Remember under which name the text lies in the node."""
+        self.name = name
+
+    def __get__(self, parameters: Parameters, owner: type | None = None) -> Any:
+        """Return the value."""
+        text = parameters.node.GetParameter(self.name)
+        try:
+            return self.read(text) if text else self.default
+        except ValueError:  # a scene edited by hand: the control shows the default
+            return self.default
+
+    def __set__(self, parameters: Parameters, value: Any) -> None:
+        """Store the value; None is the default."""
+        parameters.node.SetParameter(self.name, "" if value is None else self.write(value))
+
+
+class StoredNode:
+    """A node that the parameter node refers to, or None."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Remember the role of the reference."""
+        self.name = name
+
+    def __get__(self, parameters: Parameters, owner: type | None = None) -> Any:
+        """Return the node."""
+        return parameters.node.GetNodeReference(self.name)
+
+    def __set__(self, parameters: Parameters, node: Any) -> None:
+        """Refer to another node."""
+        parameters.node.SetNodeReferenceID(self.name, node.GetID() if node else None)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(word) for word in text.split())
+
+
+def _spaced(numbers: Sequence[float]) -> str:
+    return " ".join(repr(float(number)) for number in numbers)
+
+
+class Parameters:
+    """State of the panel: one property per control, and the `Request` they make together."""
+
+    inputKind = Stored(VOLUMES)
+    fieldStrength = Stored(None, float, lambda value: repr(float(value)))
+    b0Direction = Stored(None, _numbers, _spaced)
+    phaseScale = Stored("auto")
+    phaseSign = Stored(1, int)
+    maskSource = Stored(METHODS_MASK)
+    maskSegments = Stored((), lambda text: tuple(json.loads(text)), lambda ids: json.dumps(list(ids)))
+    keep = Stored(KEPT, lambda text: tuple(text.split()), " ".join)
+    name = Stored("")
+    preset = Stored("default")
+    phaseSequence = StoredNode()
+    magnitudeSequence = StoredNode()
+    mask = StoredNode()
+    labels = StoredNode()
+
+    def __init__(self, node: Any) -> None:
+        """Wrap a vtkMRMLScriptedModuleNode."""
+        self.node = node
+
+    @classmethod
+    def ofScene(cls, scene: Any) -> Parameters:
+        """Return the parameters of a scene, with a new parameter node where it has none."""
+        node = scene.GetSingletonNode(MODULE, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.vtkMRMLScriptedModuleNode()
+            node.SetSingletonTag(MODULE)
+            node.SetName(MODULE)
+            node = scene.AddNode(node)
+        if node.GetAttribute("ModuleName") != MODULE:  # closing the scene takes it away
+            node.SetAttribute("ModuleName", MODULE)
+        return cls(node)
+
+    @property
+    def echoes(self) -> tuple[Echo, ...]:
+        """The rows of the table of echoes."""
+        reference = self.node.GetNodeReference
+        times = self.node.GetParameter("echoTimes").split()
+        return tuple(
+            Echo(None if time == UNSET else float(time), reference(f"phase{i}"), reference(f"magnitude{i}"))
+            for i, time in enumerate(times)
+        )
+
+    @echoes.setter
+    def echoes(self, rows: Sequence[Echo]) -> None:
+        before = len(self.echoes)
+        with Together(self.node):
+            self.node.SetParameter(
+                "echoTimes", " ".join(UNSET if r.time is None else repr(float(r.time)) for r in rows)
+            )
+            for i in range(max(before, len(rows))):
+                row = rows[i] if i < len(rows) else Echo()
+                for role, node in ((f"phase{i}", row.phase), (f"magnitude{i}", row.magnitude)):
+                    self.node.SetNodeReferenceID(role, node.GetID() if node else None)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, stored word for word as in a settings file. InputError where the text is none."""
+        text = self.node.GetParameter("settings")
+        return _parsed(text) if text else Settings.preset(self._presetName())
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.node.SetParameter("settings", settings.to_toml())
+
+    @property
+    def settingsText(self) -> str:
+        """The settings as the text of a settings file."""
+        return self.settings.to_toml()
+
+    @property
+    def settingsChanged(self) -> bool:
+        """Whether the settings are no longer those of the preset."""
+        return self.preset in preset_names() and self.settings != Settings.preset(self.preset)
+
+    def choosePreset(self, name: str) -> None:
+        """Take the settings of a preset."""
+        settings = Settings.preset(name)
+        with Together(self.node):
+            self.preset, self.settings = name, settings
+
+    def importSettings(self, path: str | Path) -> None:
+        """Take the settings of a file. Raises InputError naming the file, and changes nothing then."""
+        settings = Settings.read(path)
+        equal = [name for name in preset_names() if Settings.preset(name) == settings]
+        with Together(self.node):
+            self.preset, self.settings = (equal or [CUSTOM])[0], settings
+
+    def exportSettings(self, path: str | Path) -> None:
+        """Write the settings file. Raises InputError where it cannot be written."""
+        try:
+            self.settings.write(path)
+        except OSError as error:
+            raise InputError(f"The settings cannot be written to {path}: {error.strerror}.") from None
+
+    def asks(self, datum: str) -> bool:
+        """Whether a method of the settings asks for a datum, such as "labels" or "given_mask"."""
+        steps = ((stage, step) for stage in STAGES for step in self.settings.steps(stage))
+        return any(datum in METHODS[stage][step.method].inputs for stage, step in steps)
+
+    @property
+    def needsMask(self) -> bool:
+        """Whether a segmentation or label volume is used as the mask, or as its beginning."""
+        return self.maskSource == NODE_MASK or self.asks("given_mask")
+
+    def images(self, scene: Any) -> tuple[tuple, tuple]:
+        """Return the phase and magnitude nodes of the echoes; InputError in one sentence where one is missing."""
+        if self.inputKind == SEQUENCES:
+            if self.phaseSequence is None:
+                raise InputError("Choose the sequence of phase images.")
+            magnitudes = echoNodes((self.magnitudeSequence,), scene) if self.magnitudeSequence else ()
+            return tuple(echoNodes((self.phaseSequence,), scene)), tuple(magnitudes)
+        rows = self.echoes
+        if not any(row.phase for row in rows):
+            raise InputError("Choose the phase images.")
+        some = any(row.magnitude for row in rows)
+        for i, row in enumerate(rows):
+            if row.phase is None:
+                raise InputError(f"Echo {i + 1} has no phase image: choose one, or remove the row.")
+            if some and row.magnitude is None:
+                raise InputError(f"Echo {i + 1} has no magnitude image: choose one, or none for every echo.")
+        return tuple(row.phase for row in rows), tuple(row.magnitude for row in rows) if some else ()
+
+    def request(self) -> Request:
+        """Return everything a run needs; InputError with the first thing that is missing, in one sentence."""
+        settings = self.settings
+        scene = self.node.GetScene()
+        phases, magnitudes = self.images(scene)
+        times = [row.time for row in self.echoes][: len(phases)]
+        times += [None] * (len(phases) - len(times))
+        if None in times:
+            raise InputError(f"Echo {times.index(None) + 1} has no echo time: give it in ms.")
+        if self.fieldStrength is None:
+            raise InputError("Give the field strength in T.")
+        mask = self.mask if self.needsMask else None
+        if self.needsMask and mask is None:
+            raise InputError("Choose the segmentation or label volume that is the mask.")
+        labels = self.labels if self.asks("labels") else None
+        if self.asks("labels") and labels is None:
+            raise InputError("Choose the segmentation or label volume with the region to refer to.")
+        return Request(
+            phases=phases,
+            magnitudes=magnitudes,
+            echoTimes=tuple(times),
+            fieldStrength=self.fieldStrength,
+            settings=settings,
+            mask=mask,
+            maskSegments=self.maskSegments if mask else (),
+            labels=labels,
+            b0Direction=self.b0Direction,
+            phaseScale=self.phaseScale,
+            phaseSign=self.phaseSign,
+            keep=self.keep,
+            name=self.name,
+        )
+
+    def _presetName(self) -> str:
+        return self.preset if self.preset in preset_names() else "default"
+
+
+class Together:
+    """Makes several changes of a node one change, so that observers see no half of it."""
+
+    def __init__(self, node: Any) -> None:
+        """Name the node."""
+        self.node = node
+
+    def __enter__(self) -> None:
+        """Hold the node's events back."""
+        self._before = self.node.StartModify()
+
+    def __exit__(self, *error: object) -> None:
+        """Send them as one."""
+        self.node.EndModify(self._before)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Settings:
+    try:
+        return Settings.from_dict(tomllib.loads(text))
+    except (InputError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"The settings of this scene cannot be used: {error} Choose a preset.") from None
