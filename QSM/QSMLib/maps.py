@@ -1,0 +1,72 @@
+"""What the module knows of a volume that is a map: its unit, where it is valid, and what is zero in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from QSMLogic.roi import Reference
+
+from .labels import maskOn
+from .results import MAP_ATTRIBUTE, MASK_ROLE, REFERENCE_ATTRIBUTE, REPORT_ROLE, UNIT_ATTRIBUTE
+from .volumes import arrayOf
+
+SUSCEPTIBILITY, PPM = "chi", "ppm"
+
+IN_ERODED_MASK = ("local_field", "chi")
+"""Maps that end where background removal does; the others fill the mask."""
+
+
+def unitOf(node: Any) -> str:
+    """Return the unit of a volume's values as a table shows it, such as "ppm"; empty where it has or names none."""
+    if node.GetAttribute(UNIT_ATTRIBUTE) is not None:
+        return node.GetAttribute(UNIT_ATTRIBUTE)
+    units = node.GetVoxelValueUnits()
+    return (units.GetCodeValue() or "").strip("[]") if units is not None else ""
+
+
+def isMap(node: Any) -> bool:
+    """Say whether a volume is a map of this module, or another one in ppm."""
+    return node.GetAttribute(MAP_ATTRIBUTE) is not None or unitOf(node) == PPM
+
+
+def isSusceptibility(node: Any) -> bool:
+    """Say whether the zero of a volume can be chosen: of other maps of this module and in other units it is fixed."""
+    name = node.GetAttribute(MAP_ATTRIBUTE)
+    return unitOf(node) in ("", PPM) if name is None else name == SUSCEPTIBILITY
+
+
+def referenceOf(node: Any) -> Reference | None:
+    """Return what is zero in a susceptibility map; None where it is as the inversion left it, or nothing is known."""
+    text = node.GetAttribute(REFERENCE_ATTRIBUTE)
+    return Reference(**json.loads(text)) if text else None
+
+
+def maskOf(node: Any, given: Any = None) -> np.ndarray:
+    """Return where a map is valid, (x, y, z) bool: in the given mask, else in its run's, else where it is not 0."""
+    if given is not None:
+        return maskOn(given, node)
+    masks = node.GetNodeReference(MASK_ROLE)
+    wanted = "eroded_mask" if node.GetAttribute(MAP_ATTRIBUTE) in IN_ERODED_MASK else "mask"
+    if masks is not None and masks.GetSegmentation().GetSegment(wanted) is not None:
+        return maskOn(masks, node, (wanted,))
+    values = arrayOf(node)
+    return np.isfinite(values) & (values != 0)
+
+
+def describeLike(node: Any, other: Any, reference: Reference | None) -> None:
+    """Give a map that was made from another all that is known of that one, and its own reference."""
+    for name in other.GetAttributeNames():
+        node.SetAttribute(name, other.GetAttribute(name))
+    node.SetAttribute(REFERENCE_ATTRIBUTE, json.dumps(asdict(reference)) if reference else None)
+    for role in (MASK_ROLE, REPORT_ROLE):
+        node.SetNodeReferenceID(role, other.GetNodeReferenceID(role))
+    node.SetVoxelValueQuantity(other.GetVoxelValueQuantity())
+    node.SetVoxelValueUnits(other.GetVoxelValueUnits())
+    display, shown = node.GetDisplayNode(), other.GetDisplayNode()
+    if shown is not None:
+        display.CopyContent(shown)
+        display.SetAndObserveColorNodeID(shown.GetColorNodeID())
