@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ PROGRESS, WARNING, REFUSAL = "progress ", "Warning: ", "qsm: "
 
 OUTPUT = "out"
 """Folder of the results in the job's folder."""
+
+OPTIONS = re.compile(r" \(--[^()]*\)")
+"""What a sentence adds for users of the command line: neither options nor the job's folder mean anything elsewhere."""
 
 INTERVAL = 0.05
 """s between two looks at a job that is waited for."""
@@ -130,7 +134,8 @@ class Job:
         for line in self._process.stderr:
             self._lines.put(line.rstrip("\n"))
 
-    def _take(self, line: str) -> None:
+    def _take(self, said: str) -> None:
+        line = OPTIONS.sub("", said.replace(f"{self.folder}{os.sep}", ""))
         if line.startswith(PROGRESS):
             fraction, _, self.message = line.removeprefix(PROGRESS).partition(" ")
             self.fraction = float(fraction)
