@@ -11,12 +11,10 @@ import vtk
 from QSMLogic.report.windows import Window, window
 
 from .colours import divergingColours
+from .results import MAP_ATTRIBUTE
 from .volumes import arrayOf
 
 GREY, DIVERGING = "grey", "diverging"
-
-MAP_ATTRIBUTE = "QSM.map"
-"""Attribute of a volume node that says which map of the pipeline it holds."""
 
 FIELDS = ("total_field", "local_field")
 """Maps that are shown in diverging colours unless other ones are asked for."""
