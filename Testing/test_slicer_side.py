@@ -88,3 +88,114 @@ def test_the_subject_hierarchy_follows_the_nodes(slicer_scene, volume):
     assert hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID()
     slicer_scene.RemoveNode(volume)
     assert hierarchy.GetNumberOfItems() == 0
+
+
+MODULE = """
+import ctk, qt, slicer
+from slicer.ScriptedLoadableModule import *
+
+class Sample(ScriptedLoadableModule):
+    def __init__(self, parent):
+        super().__init__(parent)
+        parent.title = "Sample"
+
+class SampleWidget(ScriptedLoadableModuleWidget):
+    def setup(self):
+        super().setup()
+        self.events = []
+        self.ui = slicer.util.childWidgetVariables(self.load())
+        self.ui.node.setMRMLScene(slicer.mrmlScene)
+        self.ui.apply.connect("clicked()", self.apply)
+        self.ui.node.connect("currentNodeChanged(vtkMRMLNode*)", self.chosen)
+    def load(self):
+        widget = slicer.util.loadUI(self.resourcePath("UI/Sample.ui"))
+        self.layout.addWidget(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
+        return widget
+    def chosen(self, node):
+        self.events.append(node and node.GetName())
+    def apply(self):
+        self.events.append("apply")
+    def enter(self):
+        self.events.append("enter")
+    def exit(self):
+        self.events.append("exit")
+    def cleanup(self):
+        self.events.append("cleanup")
+"""
+UI = """<?xml version="1.0" encoding="UTF-8"?>
+<ui version="4.0"><class>Sample</class><widget class="qMRMLWidget" name="Sample"><layout class="QVBoxLayout">
+<item><widget class="ctkCollapsibleButton" name="inputs"><property name="text"><string>Inputs</string></property>
+<layout class="QFormLayout"><item row="0" column="0"><widget class="QLabel" name="label">
+<property name="text"><string>Phase:</string></property></widget></item>
+<item row="0" column="1"><widget class="qMRMLNodeComboBox" name="node">
+<property name="nodeTypes"><stringlist><string>vtkMRMLScalarVolumeNode</string></stringlist></property>
+<property name="noneEnabled"><bool>true</bool></property><property name="addEnabled"><bool>false</bool></property>
+</widget></item></layout></widget></item>
+<item><widget class="QPushButton" name="apply"><property name="text"><string>Apply</string></property></widget></item>
+</layout></widget>
+<customwidgets><customwidget><class>qMRMLWidget</class><extends>QWidget</extends><container>1</container></customwidget>
+<customwidget><class>ctkCollapsibleButton</class><extends>QWidget</extends><container>1</container></customwidget>
+<customwidget><class>qMRMLNodeComboBox</class><extends>QWidget</extends></customwidget></customwidgets>
+<connections><connection><sender>Sample</sender><signal>mrmlSceneChanged(vtkMRMLScene*)</signal><receiver>node</receiver>
+<slot>setMRMLScene(vtkMRMLScene*)</slot></connection></connections></ui>
+"""
+
+
+@pytest.fixture
+def sample(slicer_app, tmp_path):
+    from slicer_side.application import load_module, unload_module
+
+    (tmp_path / "Sample" / "Resources" / "UI").mkdir(parents=True)
+    (tmp_path / "Sample" / "Sample.py").write_text(MODULE)
+    (tmp_path / "Sample" / "Resources" / "UI" / "Sample.ui").write_text(UI)
+    yield load_module("Sample", tmp_path)
+    unload_module("Sample")
+
+
+def test_a_module_is_loaded_entered_left_and_reloaded(sample):
+    import slicer
+
+    assert slicer.modules.sample.widgetRepresentation().self() is sample
+    assert slicer.util.getModuleWidget("Sample") is sample
+    slicer.util.selectModule("SegmentEditor")
+    slicer.util.selectModule("Sample")
+    sample.ui.apply.click()
+    assert sample.events == ["enter", "exit", "enter", "apply"]
+    slicer.util.reloadScriptedModule("Sample")
+    again = slicer.util.getModuleWidget("Sample")
+    assert again is not sample
+    assert sample.events[-1] == "cleanup"
+    assert again.events == []
+
+
+def test_a_node_selector_follows_the_scene(sample, slicer_scene):
+    selector = sample.ui.node
+    first = slicer_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "first")
+    slicer_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "regions")
+    assert selector.nodeCount() == 1
+    assert selector.currentNode() is None
+    selector.setCurrentNode(first)
+    assert selector.currentNodeID == first.GetID()
+    slicer_scene.Clear(False)
+    assert selector.currentNode() is None
+    assert sample.events == ["enter", "first", None]
+
+
+def test_what_pythonqt_refuses_is_refused(sample):
+    import qt
+
+    with pytest.raises(AttributeError, match="no property enabld"):
+        sample.ui.apply.enabld = False
+    with pytest.raises(ValueError, match="no signal"):
+        sample.ui.node.connect("currentNodeChange(vtkMRMLNode*)", print)
+    with pytest.raises(TypeError, match="cannot be"):
+        qt.QSpinBox().value = "many"
+
+
+def test_a_slot_that_raises_fails_the_test(sample):
+    from slicer_side.slot_errors import SlotErrors
+
+    sample.ui.apply.connect("clicked()", lambda: 1 / 0)
+    with pytest.raises(AssertionError, match="ZeroDivisionError"), SlotErrors():
+        sample.ui.apply.click()

@@ -6,7 +6,7 @@ import slicer
 class SampleDataSource:
     """One entry of the list of sample data."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         sampleName=None,
         sampleDescription=None,

@@ -1,5 +1,6 @@
 """Loads .ui files with CTK's and Slicer's widgets in them, and insists that every property in them exists."""
 
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import qt

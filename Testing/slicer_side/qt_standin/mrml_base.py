@@ -56,6 +56,15 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         """Return the module's widget in Python."""
         return self._python
 
-    def setPythonWidget(self, widget) -> None:
-        """Take the module's widget in Python (the stand-in's own function)."""
-        self._python = widget
+    def reload(self) -> None:
+        """Make the module's widget in Python anew."""
+        self._set_up(self)
+
+    def set_up_with(self, set_up) -> None:
+        """Make it with this function, which gets this widget (not in Slicer)."""
+        self._set_up = set_up
+        self.reload()
+
+    def become(self, python) -> None:
+        """Take the module's widget in Python (not in Slicer)."""
+        self._python = python

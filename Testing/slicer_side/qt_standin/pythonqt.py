@@ -55,6 +55,8 @@ def adapt(kind: type) -> None:
 
 def set_attribute(self, name: str, value) -> None:
     """Set an attribute; on an object of Qt, CTK or Slicer only one that it has."""
+    if isinstance(value, QtWidgets.QWidget) and name == value.property("objectName"):
+        return  # PySide's loader of .ui files hangs the children on the root: PythonQt's does not
     if not name.startswith("_") and is_wrapped(type(self)) and not hasattr(type(self), name):
         raise AttributeError(f"{self.className()} has no property {name}")
     plain_set(self, name, value)

@@ -20,7 +20,7 @@ class SegmentStatisticsPluginBase:
         return entry.GetAsString() if returnAsString else entry
 
     @staticmethod
-    def createMeasurementInfo(
+    def createMeasurementInfo(  # noqa: PLR0917
         name,
         title,
         description,
