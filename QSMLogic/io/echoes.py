@@ -51,7 +51,11 @@ class Stored:
 
 def read_images(sources: Sources, warnings: list[str]) -> Images:
     """Read the images of the echoes; what looks odd is added to the warnings. Raises InputError."""
-    stored = _stored(sources, warnings)
+    return images_of(read_stored(sources, warnings), sources, warnings)
+
+
+def images_of(stored: Stored, sources: Sources, warnings: list[str]) -> Images:
+    """Return phase in radians and magnitude of stored values. Raises InputError where the scale is not certain."""
     read, scale = dict(stored.values), None
     if "real" in read:
         _refuse_other_count(read, "real", "imaginary")
@@ -66,7 +70,8 @@ def read_images(sources: Sources, warnings: list[str]) -> Images:
     return Images(read.get("phase"), read.get("magnitude"), stored.named, stored.geometry, scale)
 
 
-def _stored(sources: Sources, warnings: list[str]) -> Stored:
+def read_stored(sources: Sources, warnings: list[str]) -> Stored:
+    """Read the images as they are stored. Raises InputError where they do not belong together."""
     if bool(sources.real) != bool(sources.imaginary):
         raise InputError("Real and imaginary images are needed together: give both --real and --imaginary.")
     if sources.real and (sources.phase or sources.magnitude):

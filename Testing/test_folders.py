@@ -1,0 +1,171 @@
+"""Folders as volumes of a scene, against what Slicer itself makes of the same files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from QSMLogic.errors import InputError
+from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
+from QSMLogic.io.nifti import Geometry, write_image
+
+SHAPE = (8, 9, 7)
+TIMES = (0.004, 0.009)
+ANGLE = np.deg2rad(20)
+AXES = tuple(np.array([-1, 0, 0, 0, -np.cos(ANGLE), -np.sin(ANGLE), 0, -np.sin(ANGLE), np.cos(ANGLE)], float).tolist())
+GEOMETRY = Geometry(SHAPE, (1.5, 2.0, 2.5), (11.0, -12.0, 13.0), AXES)
+
+
+@pytest.fixture
+def folders(slicer_scene):
+    """Return the module, once there is a Slicer to import it in."""
+    from QSMLib import folders
+
+    return folders
+
+
+def bids(folder, stored=None, **facts):
+    """Write two echoes of noise as a BIDS subject; return phase in rad and magnitude."""
+    rng = np.random.default_rng(3)
+    phase = rng.uniform(-np.pi, np.pi, (*SHAPE, 2)).astype(np.float32)
+    magnitude = rng.uniform(1, 5, (*SHAPE, 2)).astype(np.float32)
+    anat = folder / "sub-a" / "anat"
+    anat.mkdir(parents=True)
+    for echo, time in enumerate(TIMES):
+        for part, image in (("phase", phase if stored is None else stored(phase)), ("mag", magnitude)):
+            name = anat / f"sub-a_echo-{echo + 1}_part-{part}_MEGRE"
+            write_image(f"{name}.nii.gz", image[..., echo].astype(np.float32), GEOMETRY)
+            said = {"EchoTime": time, "MagneticFieldStrength": 3} | (facts if part == "phase" else {})
+            name.with_suffix(".json").write_text(json.dumps(said))
+    return phase, magnitude
+
+
+def voxels(node):
+    import slicer
+
+    return np.asarray(slicer.util.arrayFromVolume(node)).T
+
+
+def to_ras(node):
+    import slicer
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def test_bids_volumes_are_what_slicer_makes_of_the_files(folders, slicer_scene, tmp_path):
+    import slicer
+
+    bids(tmp_path, Units="rad")
+    (candidate,) = folders.find(tmp_path)
+    made = folders.load(slicer_scene, candidate)
+    assert (made.name, made.phaseScale, made.fieldStrength, made.echoTimes) == ("sub-a", "radians", 3.0, TIMES)
+    assert [node.GetName() for node in made.phases] == ["sub-a phase 1", "sub-a phase 2"]
+    assert [node.GetName() for node in made.magnitudes] == ["sub-a magnitude 1", "sub-a magnitude 2"]
+    for nodes, part in ((made.phases, "phase"), (made.magnitudes, "mag")):
+        for echo, node in enumerate(nodes):
+            path = tmp_path / "sub-a" / "anat" / f"sub-a_echo-{echo + 1}_part-{part}_MEGRE.nii.gz"
+            own = slicer.util.loadVolume(str(path))
+            assert np.array_equal(voxels(node), voxels(own))
+            assert np.array_equal(to_ras(node), to_ras(own))
+            assert node.GetStorageNode().GetFullNameFromFileName() == str(path)
+            assert not node.GetModifiedSinceRead()
+            assert node.GetAttribute("QSM.units") == ("rad" if part == "phase" else None)
+
+
+def test_the_volumes_of_an_acquisition_lie_in_one_folder(folders, slicer_scene, tmp_path):
+    bids(tmp_path, Units="rad")
+    (candidate,) = folders.find(tmp_path)
+    first, second = (folders.load(slicer_scene, candidate) for _ in range(2))
+    hierarchy = slicer_scene.GetSubjectHierarchyNode()
+    assert hierarchy.GetItemName(first.folderItem) == "sub-a"
+    for node in (*first.phases, *first.magnitudes):
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == first.folderItem
+    assert second.phases[0].GetName() == "sub-a phase 1 (2)"
+
+
+@pytest.mark.parametrize(
+    ("stored", "units", "said", "detected"),
+    [
+        (lambda p: p * 1000, "mrad", "milliradians", "milliradians"),
+        (lambda p: np.rint((p / np.pi + 1) * 2047.5), "", "auto", "siemens"),  # a float file names no integers
+    ],
+)
+def test_stored_phase_keeps_its_values(folders, slicer_scene, tmp_path, stored, units, said, detected):
+    from QSMLib.request import Request
+    from QSMLib.volumes import detectedScale
+
+    from QSMLogic.settings import Settings
+
+    whole = {"Units": units} if units else {}
+    phase, _ = bids(tmp_path, stored, **whole)
+    (candidate,) = folders.find(tmp_path)
+    made = folders.load(slicer_scene, candidate)
+    assert np.allclose(voxels(made.phases[1]), stored(phase)[..., 1], atol=1e-3)
+    assert made.phaseScale == said
+    assert any("names no unit" in warning for warning in made.warnings) == (said == "auto")
+    assert detectedScale(made.phases).name == detected
+    Request(made.phases, made.magnitudes, made.echoTimes, made.fieldStrength, Settings.preset())
+
+
+def test_a_4d_file_becomes_a_volume_per_echo(folders, slicer_scene, tmp_path):
+    rng = np.random.default_rng(1)
+    phase = rng.uniform(-np.pi, np.pi, (*SHAPE, 2)).astype(np.float32)
+    write_image(tmp_path / "phase.nii.gz", phase, GEOMETRY)
+    write_image(tmp_path / "magnitude.nii.gz", np.abs(phase), GEOMETRY)
+    (tmp_path / "params.json").write_text(json.dumps({"TE": TIMES, "B0": 7, "B0_dir": [0, 0.6, 0.8]}))
+    (candidate,) = folders.find(tmp_path)
+    made = folders.load(slicer_scene, candidate)
+    assert (made.echoTimes, made.fieldStrength, made.b0Direction) == (TIMES, 7.0, (0.0, 0.6, 0.8))
+    for echo in range(2):
+        assert np.array_equal(voxels(made.phases[echo]), phase[..., echo])
+        assert made.phases[echo].GetStorageNode() is None
+    flip = np.diag([-1.0, -1, 1, 1])
+    expected = np.eye(4)
+    expected[:3, :3] = np.array(AXES).reshape(3, 3) * GEOMETRY.spacing
+    expected[:3, 3] = GEOMETRY.origin
+    assert np.allclose(to_ras(made.phases[0]), flip @ expected, atol=1e-5)
+
+
+def test_facts_nobody_stated_are_left_open(folders, slicer_scene, tmp_path):
+    bids(tmp_path, Units="rad")
+    for path in tmp_path.rglob("*.json"):
+        path.unlink()
+    (candidate,) = folders.find(tmp_path)
+    made = folders.load(slicer_scene, candidate)
+    assert (made.echoTimes, made.fieldStrength) == ((), None)
+    assert len(made.phases) == 2
+
+
+def test_a_failure_leaves_the_scene_as_it_was(folders, slicer_scene, tmp_path):
+    bids(tmp_path, Units="rad")
+    (candidate,) = folders.find(tmp_path)
+    before = slicer_scene.GetNumberOfNodes()
+    last = sorted(tmp_path.rglob("*echo-2_part-mag*.nii.gz"))[0]
+    last.write_bytes(last.read_bytes()[:-40])
+    with pytest.raises(InputError, match="cut short"):
+        folders.load(slicer_scene, candidate)
+    assert slicer_scene.GetNumberOfNodes() == before
+    last.unlink()
+    broken = next(iter(folders.find(tmp_path)))
+    with pytest.raises(InputError, match="magnitude of echo 2 is missing"):
+        folders.load(slicer_scene, broken)
+    assert slicer_scene.GetNumberOfNodes() == before
+
+
+def test_the_real_head_from_dicom_lies_where_its_nifti_lies(folders, slicer_scene, shared_data):
+    (dicom,) = folders.find(shared_data / "dicom")
+    (nifti,) = folders.find(shared_data / "bids-invivo" / "sub-head")
+    one, other = folders.load(slicer_scene, dicom), folders.load(slicer_scene, nifti)
+    assert one.echoTimes == other.echoTimes == (0.0023, 0.0046)
+    assert one.phases[0].GetName() == "fcMRI Field Mapping phase 1"
+    corner = np.array([[0, 0, 0, 1], [79, 79, 52, 1.0]]).T
+    turned = np.array([[79, 79, 0, 1], [0, 0, 52, 1.0]]).T
+    assert np.abs(to_ras(one.phases[0]) @ corner - to_ras(other.phases[0]) @ turned).max() < 1e-3
+    for own, its in zip(one.phases + one.magnitudes, other.phases + other.magnitudes, strict=True):
+        scale = 1 if own in one.phases else voxels(its).max()
+        assert np.abs(voxels(own) - voxels(its)[::-1, ::-1]).max() < 1e-3 * scale
+    scan = read_acquisition(find_acquisitions(shared_data / "dicom")[0]).scan
+    assert np.array_equal(voxels(one.phases[1]), scan.phase[..., 1])
