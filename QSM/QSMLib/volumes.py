@@ -218,7 +218,8 @@ def detectedScale(phaseNodes: Iterable[Any]) -> PhaseScale:
         refuseNoImage(node)
         values = slicer.util.arrayFromVolume(node)
         values = values[np.isfinite(values)]
-        low, high = float(values.min(initial=low)), float(values.max(initial=high))
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
         # not by the type: readers turn integers into floating point where the header has a slope
         whole = whole and bool((np.rint(values) == values).all())
         units.add(_unitOf(node))
