@@ -34,27 +34,30 @@ class LoadingSection(Section):
     def loadFolder(self, path: str | Path) -> None:
         """Load a folder's acquisition; where it holds several, offer them."""
         with slicer.util.WaitCursor():
-            self.candidates = list(folders.find(path))
+            self.candidates = folders.find(path)
         self.ui.candidatesComboBox.clear()
         for candidate in self.candidates:
             self.ui.candidatesComboBox.addItem(candidate.title)
         self.ui.candidatesFrame.visible = len(self.candidates) > 1
         if len(self.candidates) == 1:
             self._load(self.candidates[0])
-        elif self.candidates:
-            self.panel.say(_("The folder holds several acquisitions: choose one and load it."))
         else:
-            raise InputError(f"{path} holds no gradient-echo images with phase: choose a DICOM or BIDS folder.")
+            self.panel.say(_("The folder holds several acquisitions: choose one and load it."))
 
     def take(self, acquisition: Any) -> None:
-        """Put an acquisition into the panel."""
-        parameters = self.panel.parameters
-        magnitudes = acquisition.magnitudes or [None] * len(acquisition.phases)
-        rows = zip(acquisition.echoTimes, acquisition.phases, magnitudes, strict=True)
+        """Put an acquisition into the panel, and say what looked odd in it."""
+        parameters, count = self.panel.parameters, len(acquisition.phases)
+        times = acquisition.echoTimes or [None] * count
+        magnitudes = acquisition.magnitudes or [None] * count
         with Together(parameters.node):
             parameters.inputKind = VOLUMES
-            parameters.echoes = [Echo(*row) for row in rows]
+            parameters.echoes = [Echo(*row) for row in zip(times, acquisition.phases, magnitudes, strict=True)]
             parameters.fieldStrength = acquisition.fieldStrength
+            parameters.b0Direction = acquisition.b0Direction
+            parameters.phaseScale, parameters.phaseSign = acquisition.phaseScale, 1
+            parameters.labels = acquisition.labels
+        loaded = _("Loaded {name}.").format(name=acquisition.name)
+        self.panel.say(" ".join([loaded, *acquisition.warnings]), "warning" if acquisition.warnings else "info")
 
     def _askFolder(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(self.frame, _("Folder with DICOM or BIDS images"))
@@ -68,13 +71,11 @@ class LoadingSection(Section):
         with slicer.util.WaitCursor():
             acquisition = folders.load(self.panel.scene, candidate)
         self.take(acquisition)
-        self.panel.say(_("Loaded {title}.").format(title=candidate.title))
 
     def _loadSample(self) -> None:
         with slicer.util.WaitCursor():
             acquisition = samples.loadSample(self.panel.scene)
         self.take(acquisition)
-        self.panel.say(_("A simulated head was loaded: press Apply."))
 
     def _findInScene(self) -> None:
         nodes = nodesOf(self.panel.scene, "vtkMRMLScalarVolumeNode")
