@@ -47,7 +47,7 @@ class Nodes:
         return node
 
     def segmentation(self, masks, like, name="regions"):
-        """Add a segmentation with a segment per mask (x, y, z) by name, on the voxels of a volume, by Slicer's own way."""
+        """Add a segmentation of masks (x, y, z) by name, on the voxels of a volume, as Slicer makes it."""
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(like)
