@@ -31,6 +31,11 @@ def inverse(spectrum: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return scipy.fft.irfftn(spectrum, shape, overwrite_x=True, workers=threads())
 
 
+def half_shape(grid: Grid) -> tuple[int, int, int]:
+    """Shape of the half spectrum of an image on the grid."""
+    return *grid.shape[:2], grid.shape[2] // 2 + 1
+
+
 def wave_numbers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Wave numbers along x, y, z (1/mm) of the half spectrum, float32, shaped to broadcast against each other."""
     (nx, ny, nz), (sx, sy, sz) = grid.shape, grid.voxel_size

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import numpy as np
 
-from ..closed_form import filtered
+from ..closed_form import regularised
 from ..grid import Grid
+from ..operators import half_shape
 from ..progress import Progress, no_progress
 from ..registry import Param, method
 
@@ -15,16 +16,18 @@ from ..registry import Param, method
 @method(
     stage="inversion",
     label="Tikhonov",
-    cite=("Bilgic2014",),
-    sentence="Susceptibility was computed with closed-form Tikhonov regularisation (weight {regularization:g})",
-    volumes=6,
+    cite=("Bilgic2014a", "Golub1979"),
+    sentence="Susceptibility was computed with closed-form Tikhonov regularisation (weight {regularization})",
+    volumes=9,
 )
 def tikhonov(
     local_field: np.ndarray,
     mask: np.ndarray,
     grid: Grid,
     *,
-    regularization: Annotated[float, Param("Regularisation", "", 1e-6, 1, "weight of the map's energy")] = 2e-3,
+    regularization: Annotated[
+        float | None, Param("Regularisation", "", 1e-6, 1, "weight of the map's energy; auto: by cross-validation")
+    ] = 2e-3,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Minimise the misfit of the field plus the weighted energy of the map, in one step.
@@ -32,9 +35,6 @@ def tikhonov(
     Parameters: local_field (x, y, z) ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
     Raises: InputError where the mask is empty.
     """
-
-    def inverted(kernel: np.ndarray) -> np.ndarray:
-        kernel /= kernel * kernel + np.float32(regularization)
-        return kernel
-
-    return filtered(local_field, mask, grid, inverted, progress)
+    return regularised(
+        local_field, mask, grid, lambda box: np.ones(half_shape(box), np.float32), regularization, progress=progress
+    )

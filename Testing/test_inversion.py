@@ -1,0 +1,69 @@
+"""Inversions against answers that are known: plane waves, small problems solved by other means, made-up sources."""
+
+import numpy as np
+import pytest
+from scipy.fft import irfftn, rfftn
+
+from QSMLogic import closed_form
+from QSMLogic.grid import Grid
+from QSMLogic.inversion.gradient_tikhonov import gradient_tikhonov
+from QSMLogic.inversion.laplacian_tikhonov import laplacian_tikhonov
+from QSMLogic.inversion.tikhonov import tikhonov
+from QSMLogic.operators import dipole_kernel, gradient_squared, transform
+
+PRIORS = {tikhonov: lambda k2: 1, gradient_tikhonov: lambda k2: k2, laplacian_tikhonov: lambda k2: k2 * k2}
+
+
+@pytest.mark.parametrize("method", PRIORS)
+def test_tikhonov_of_a_plane_wave(method, monkeypatch):
+    """A wave stays a wave: its size follows from the dipole and the prior at its frequency."""
+    monkeypatch.setattr(closed_form, "MARGIN", 0.0)
+    grid = Grid((16, 20, 18), (1.0, 1.5, 2.0), b0_direction=(0.1, 0.3, 0.9))
+    cycles, weight = np.array([2, 1, 3]), 0.05
+    angles = 2 * np.pi * cycles / grid.shape
+    wave = np.cos(sum(a * x for a, x in zip(angles, np.indices(grid.shape), strict=True)))
+    k = cycles / (np.array(grid.shape) * grid.voxel_size)
+    b0 = np.array(grid.b0_direction) / np.linalg.norm(grid.b0_direction)
+    dipole = 1 / 3 - (k @ b0) ** 2 / (k @ k)
+    differences = float(np.sum((2 - 2 * np.cos(angles)) / np.square(grid.voxel_size)))
+    expected = dipole / (dipole**2 + weight * PRIORS[method](differences)) * wave
+    chi = method(wave.astype(np.float32), np.ones(grid.shape, bool), grid, regularization=weight)
+    np.testing.assert_allclose(chi, expected, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("last", [8, 9])
+@pytest.mark.parametrize("caution", [1.0, 1.3])
+def test_cross_validation_finds_the_least_score(last, caution):
+    """Against the score summed over the whole spectrum, weight by weight."""
+    grid = Grid((10, 9, last), (1.0, 1.2, 2.0), b0_direction=(0.2, 0.1, 0.9))
+    rng = np.random.default_rng(4)
+    kernel, form = dipole_kernel(grid), gradient_squared(grid)
+    chi = np.cumsum(rng.standard_normal(grid.shape), axis=0)
+    clean = irfftn(rfftn(chi) * kernel, grid.shape)
+    field = (clean + 0.3 * rng.standard_normal(grid.shape)).astype(np.float32)
+    found = closed_form.cross_validated(transform(field), kernel, form, grid, caution)
+
+    def score(weight: float) -> float:
+        left = np.divide(weight * form, kernel**2 + weight * form, out=np.ones_like(form), where=form > 0)
+        misfit = irfftn(rfftn(field) * left, grid.shape)
+        everything = irfftn(left, grid.shape)[0, 0, 0] * field.size  # the sum over the whole spectrum
+        return float(np.sum(misfit**2) / (field.size - caution * (field.size - everything)) ** 2)
+
+    assert 1e-5 < found < 10
+    assert score(found) <= 1.001 * min(score(w) for w in np.geomspace(1e-6, 1e2, 300) if w > found / 50)
+
+
+def test_a_noisier_field_is_regularised_more(phantom):
+    """The automatic weight follows the noise, and comes near the best weight there is."""
+    rng, errors = np.random.default_rng(5), {}
+    mask, grid = phantom.mask, phantom.scan.grid
+    truth = np.where(mask, phantom.chi, 0)
+    truth = truth - truth[mask].mean()
+    for noise in (0.001, 0.01):
+        field = (phantom.local_field + noise * rng.standard_normal(mask.shape)).astype(np.float32)
+        for weight in (None, 1e-4, 1e-3, 1e-2, 1e-1):
+            chi = gradient_tikhonov(field, mask, grid, regularization=weight)
+            errors[noise, weight] = np.linalg.norm((chi - chi[mask].mean() - truth)[mask])
+    for noise in (0.001, 0.01):
+        best = min(error for (n, weight), error in errors.items() if n == noise and weight is not None)
+        assert errors[noise, None] < 1.1 * best
