@@ -6,7 +6,7 @@ from types import ModuleType
 
 from slicer_side.qt_standin.pythonqt import make_qt
 
-CTK = ("numbers", "ctk_widgets")
+CTK = ("numbers", "folding", "ctk_widgets")
 MRML = ("mrml_base", "node_selectors", "segment_selectors", "mrml_views")
 
 
@@ -21,11 +21,18 @@ def classes(names: tuple[str, ...], prefixes: tuple[str, ...]) -> dict[str, type
     return found
 
 
+def say(_kind, _context, text: str) -> None:
+    """Print what Qt has to say, but for what it says of every window that has no screen."""
+    if "propagateSizeHints" not in text:
+        print(text, file=sys.stderr)
+
+
 def install(settings_folder: str) -> ModuleType:
     """Make the modules importable and start Qt; once per process. Return `qt`."""
     if "qt" in sys.modules:
         return sys.modules["qt"]
     qt = sys.modules["qt"] = make_qt()
+    qt.qInstallMessageHandler(say)
     qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
     for scope in (qt.QSettings.UserScope, qt.QSettings.SystemScope):
         qt.QSettings.setPath(qt.QSettings.IniFormat, scope, settings_folder)

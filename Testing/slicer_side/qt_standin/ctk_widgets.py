@@ -1,4 +1,4 @@
-"""CTK's buttons, folding frames, paths and combo boxes."""
+"""CTK's buttons, paths and combo boxes."""
 
 from pathlib import Path
 
@@ -6,102 +6,6 @@ import qt
 from PySide6.QtCore import Property, Signal
 
 from slicer_side.qt_standin.properties import stored
-
-HEADER = 24
-
-
-def fold(widget, header, collapsed: bool) -> None:
-    """Hide or show the contents under a widget's header. Widgets that the module itself hid stay hidden."""
-    for child in widget.children():
-        if not child.isWidgetType() or child is header:
-            continue
-        if collapsed and not child.isHidden():
-            child.setProperty("_folded", True)
-            child.hide()
-        elif not collapsed and child.property("_folded"):
-            child.setProperty("_folded", False)
-            child.show()
-
-
-class ctkCollapsibleButton(qt.QAbstractButton):
-    """A button with contents under it."""
-
-    contentsCollapsed = Signal(bool)
-
-    def __init__(self, *arguments) -> None:
-        text = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-        super().__init__(*[a for a in arguments if not isinstance(a, str)])
-        self._collapsed = False
-        self.text = text
-        self.setContentsMargins(0, HEADER, 0, 0)
-        self.checkable = True
-        self.checked = True
-        self.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Preferred)
-        self.connect("toggled(bool)", lambda on: self._set_collapsed(not on))
-
-    def _set_collapsed(self, collapsed: bool) -> None:
-        if collapsed == self._collapsed:
-            return
-        self._collapsed = collapsed
-        self.checked = not collapsed
-        fold(self, None, collapsed)
-        self.maximumHeight = HEADER if collapsed else 16777215
-        self.updateGeometry()
-        self.contentsCollapsed.emit(collapsed)
-
-    def childEvent(self, event) -> None:
-        """Hide what is added while the contents are folded."""
-        if self._collapsed and event.added() and event.child().isWidgetType():
-            event.child().setProperty("_folded", True)
-            event.child().hide()
-
-    collapsed = Property(bool, lambda self: self._collapsed, _set_collapsed)
-    collapsedHeight = stored(int, "collapsedHeight", 0)
-    flat = stored(bool, "flat", False)
-    contentsFrameShape = stored(int, "contentsFrameShape", 0)
-    contentsLineWidth = stored(int, "contentsLineWidth", 1)
-
-    def hitButton(self, place) -> bool:
-        """Only the header is the button."""
-        return place.y() < HEADER
-
-    def sizeHint(self):
-        """Return the size of header and contents."""
-        if self.layout() is None or self._collapsed:
-            return qt.QSize(120, HEADER)
-        return self.layout().sizeHint().expandedTo(qt.QSize(120, HEADER))
-
-    minimumSizeHint = sizeHint
-
-    def paintEvent(self, _event) -> None:
-        """Draw the header with its arrow, and a frame."""
-        painter = qt.QPainter(self)
-        painter.fillRect(0, 0, self.width, HEADER - 2, self.palette.mid())
-        painter.drawText(
-            8, 0, self.width, HEADER - 2, int(qt.Qt.AlignVCenter), f"{'▸' if self._collapsed else '▾'}  {self.text}"
-        )
-        painter.end()
-
-
-class ctkCollapsibleGroupBox(qt.QGroupBox):
-    """A group box that folds."""
-
-    def __init__(self, *arguments) -> None:
-        super().__init__(*arguments)
-        self._collapsed = False
-        self.checkable = True
-        self.connect("toggled(bool)", lambda on: self._set_collapsed(not on))
-
-    def _set_collapsed(self, collapsed: bool) -> None:
-        if collapsed == self._collapsed:
-            return
-        self._collapsed = collapsed
-        self.checked = not collapsed
-        fold(self, None, collapsed)
-        self.maximumHeight = HEADER if collapsed else 16777215
-
-    collapsed = Property(bool, lambda self: self._collapsed, _set_collapsed)
-    collapsedHeight = stored(int, "collapsedHeight", 14)
 
 
 class ctkPathLineEdit(qt.QWidget):

@@ -128,7 +128,7 @@ def adapt_object() -> None:
     QtCore.QObject.__getattribute__ = get_attribute
     QtCore.QObject.name = QtProperty("objectName", None)
     QtCore.QObject.className = lambda self: self.metaObject().className()
-    QtCore.QObject.delete = shiboken6.delete
+    QtCore.QObject.delete = lambda self: shiboken6.delete(self)  # noqa: PLW0108 (what is built in binds to nothing)
 
 
 def make_qt() -> ModuleType:

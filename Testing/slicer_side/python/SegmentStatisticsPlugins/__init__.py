@@ -79,6 +79,19 @@ class SegmentStatisticsPluginBase:
         self.parameterNode = parameterNode
         if parameterNode is not None:
             self.setDefaultParameters(parameterNode)
+            self.parameterNodeObserver = parameterNode.AddObserver("ModifiedEvent", self.updateGuiFromParameterNode)
+        self.createDefaultOptionsWidget()
+        self.updateGuiFromParameterNode()
+
+    def createDefaultOptionsWidget(self) -> None:
+        """Make the form that is shown under Options."""
+        import qt
+
+        self.optionsWidget = qt.QWidget()
+        qt.QFormLayout(self.optionsWidget)
+
+    def updateGuiFromParameterNode(self, caller=None, event=None) -> None:
+        """Do nothing: there are no check boxes."""
 
     def getParameterNode(self):
         """Return it."""
