@@ -27,6 +27,7 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
 
     Raises InputError where the scale of the phase is not certain, a segmentation cannot be used, or the disk is full.
     """
+    scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
     first = request.phases[0]
     words = ["run", "--phase", _writeEchoes(folder / "phase.nii", request.phases)]
     if request.magnitudes:
@@ -40,8 +41,7 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     words += ["--params", _writeFacts(folder / "params.json", request)]
     words += ["--settings", str(folder / "settings.toml")]
     request.settings.write(folder / "settings.toml")
-    scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
-    words += ["--phase-scale", str(scale), "--phase-sign", str(request.phaseSign)]
+    words += ["--phase-scale", scale, "--phase-sign", str(request.phaseSign)]
     kept = [FILES[name] for name in OPTIONAL if name in (*request.keep, *ALWAYS_KEPT)]
     return [*words, "--keep", *kept]
 
