@@ -52,6 +52,10 @@ class QSMSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
         """Return a parameter of this plugin."""
         return self.getParameterNode().GetParameter(self.toLongKey(name))
 
+    def flag(self, name: str) -> bool:
+        """Say whether a parameter of this plugin is ticked."""
+        return self.parameter(name) == ON
+
     def setParameter(self, name: str, value: str) -> None:
         """Set a parameter of this plugin."""
         self.getParameterNode().SetParameter(self.toLongKey(name), value)
@@ -117,7 +121,7 @@ class QSMSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
     def _measures(self, volume: Any) -> bool:
         from .maps import isMap  # noqa: PLC0415 (see above)
 
-        return volume is not None and (isMap(volume) or self.parameter("everyVolume") == ON)
+        return volume is not None and (isMap(volume) or self.flag("everyVolume"))
 
 
 def measures() -> dict[str, Measure]:

@@ -1,0 +1,183 @@
+"""The panel's section Measure, clicked as a person would, and the choices it offers in Segment Statistics."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_measurement import CAUDATE, CSF, add_segmentation, add_volume, colours, example, label_image, side
+
+__all__ = ["colours", "side"]
+
+
+@pytest.fixture
+def section(qsm_widget):
+    """Return the section."""
+    return next(s for s in qsm_widget.panel.sections if type(s).__name__ == "MeasureSection")
+
+
+@pytest.fixture
+def chi(section, side):
+    """Return a map, and a segmentation of it that is chosen with it."""
+    node = add_volume(side, example())
+    node.SetAttribute(side.results.UNIT_ATTRIBUTE, "ppm")
+    section.mapsSelector.check(node)
+    return node
+
+
+@pytest.fixture
+def regions(chi, section, side):
+    """Return a segmentation that is chosen as the regions of that map."""
+    node = add_segmentation(side, chi, {"caudate": CAUDATE, "CSF": CSF})
+    section.regionsSelector.setCurrentNode(node)
+    return node
+
+
+def choose_reference(section, name):
+    """Choose a reference by its name in the list."""
+    box = section.referenceBox
+    box.setCurrentIndex(box.findText(name))
+
+
+def message(section):
+    """Return what the panel says."""
+    return section.panel.ui.messageLabel.text
+
+
+def offered(section):
+    """Return the names of the references."""
+    return [section.referenceBox.itemText(i) for i in range(section.referenceBox.count)]
+
+
+def test_nothing_can_be_measured_until_maps_and_regions_are_chosen(section, side):
+    assert not section.measureButton.enabled
+    assert not section.saveButton.enabled
+    assert section.tableView.isHidden()
+    chi = add_volume(side, example())
+    section.mapsSelector.check(chi)
+    assert not section.measureButton.enabled
+    regions = add_segmentation(side, chi, {"caudate": CAUDATE})
+    section.regionsSelector.setCurrentNode(regions)
+    assert section.measureButton.enabled
+    assert offered(section) == ["None: as in the map", "Mean of the mask", "caudate"]
+
+
+def test_measuring_shows_a_table_in_the_panel_and_in_the_scene(section, regions, side):
+    choose_reference(section, "CSF")
+    section.measureButton.click()
+    table = section.tableView.mrmlTableNode()
+    assert table.GetScene() is side.scene
+    assert table.GetName() == "chi in regions"
+    assert [table.GetCellText(row, 0) for row in range(3)] == ["whole mask", "caudate", "CSF"]
+    assert float(table.GetCellText(1, table.GetColumnIndex("mean"))) == pytest.approx(0.05)
+    assert not section.tableView.isHidden()
+    said = section.referenceLabel.text
+    assert "CSF = 0" in said
+    assert "mean 0.01, SD 0.0306 ppm (24 voxels)" in said
+    assert message(section) == "Measured: chi in regions."
+    section.measureButton.click()
+    assert table.GetScene() is side.scene
+    assert section.tableView.mrmlTableNode() is not table
+
+
+def test_saving_writes_the_file_that_was_chosen(section, regions, side, tmp_path, monkeypatch):
+    import qt  # noqa: PLC0415
+
+    section.measureButton.click()
+    answer = [str(tmp_path / "regions")]
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", staticmethod(lambda *_: answer[0]))
+    section.saveButton.click()
+    rows = list(csv.DictReader((tmp_path / "regions.csv").read_text().splitlines()))
+    assert [row["name"] for row in rows] == ["whole mask", "caudate", "CSF"]
+    assert float(rows[1]["mean"]) == pytest.approx(0.06)
+    assert message(section) == f"Saved {tmp_path / 'regions.csv'}."
+    section.saveButton.click()
+    assert "exists already" in message(section)
+    answer[0] = str(tmp_path / "regions.csv")  # the dialogue has asked whether to overwrite it
+    section.saveButton.click()
+    assert message(section).startswith("Saved")
+    answer[0] = ""
+    section.saveButton.click()
+    assert [path.name for path in tmp_path.iterdir()] == ["regions.csv"]
+
+
+def test_the_chart_is_made_once_and_shown(section, regions, side):
+    section.measureButton.click()
+    section.chartButton.click()
+    section.chartButton.click()
+    charts = side.slicer.util.getNodesByClass("vtkMRMLPlotChartNode")
+    assert len(charts) == 1
+    selection = side.slicer.app.applicationLogic().GetSelectionNode()
+    assert selection.GetActivePlotChartID() == charts[0].GetID()
+
+
+def test_a_new_map_with_the_reference(section, chi, regions, side):
+    choose_reference(section, "CSF")
+    section.rereferenceButton.click()
+    assert message(section) == "Added chi (CSF = 0)."
+    made = side.slicer.util.getNode("chi (CSF = 0)")
+    np.testing.assert_allclose(side.volumes.arrayOf(made), example() - 0.01, atol=1e-7)
+    choose_reference(section, "None: as in the map")
+    section.rereferenceButton.click()
+    assert "chi has no reference to take away" in message(section)
+
+
+def test_a_refusal_is_a_sentence_in_the_panel(section, chi, regions, side):
+    regions.GetSegmentation().RemoveSegment("id of CSF")
+    section.panel.enter()
+    choose_reference(section, "caudate")
+    regions.GetSegmentation().RemoveSegment("id of caudate")
+    section.measureButton.click()
+    assert "has no segment" in message(section)
+    assert section.tableView.mrmlTableNode() is None
+    assert not side.slicer.app.popups
+
+
+def test_a_reference_that_another_segmentation_lacks_is_none(section, chi, regions, side):
+    choose_reference(section, "CSF")
+    other = add_segmentation(side, chi, {"caudate": CAUDATE}, "other")
+    section.regionsSelector.setCurrentNode(other)
+    assert section.choices.measureReference == "none"
+    assert section.referenceBox.currentIndex == 0
+
+
+def test_several_maps_and_a_label_volume(section, chi, colours, side):
+    labels = add_volume(side, label_image(), name="atlas", labels=True)
+    labels.CreateDefaultDisplayNodes()
+    labels.GetDisplayNode().SetAndObserveColorNodeID(colours.GetID())
+    twin = add_volume(side, 2 * example())
+    section.mapsSelector.check(twin)
+    section.regionsSelector.setCurrentNode(labels)
+    assert offered(section)[2:] == ["caudate", "label 4", "CSF"]
+    choose_reference(section, "caudate")
+    section.measureButton.click()
+    assert list(section.measurement.tables) == [f"chi ({node.GetID()})" for node in (chi, twin)]
+    assert [table.reference.mean for table in section.measurement.tables.values()] == pytest.approx([0.06, 0.12])
+
+
+def test_the_choice_is_saved_and_restored(section, chi, regions, side, tmp_path):
+    choose_reference(section, "CSF")
+    path = tmp_path / "scene.mrb"
+    assert side.slicer.util.saveScene(str(path))
+    side.scene.Clear(False)
+    assert section.mapsSelector.checkedNodes() == ()
+    assert not section.measureButton.enabled
+    side.slicer.util.loadScene(str(path))
+    assert [node.GetName() for node in section.mapsSelector.checkedNodes()] == ["chi"]
+    assert section.referenceBox.currentText == "CSF"
+    section.measureButton.click()
+    assert section.measurement.tables["chi"].reference.mean == pytest.approx(0.01)
+
+
+def test_a_table_taken_out_of_the_scene_leaves_the_panel(section, regions, side):
+    section.measureButton.click()
+    side.scene.RemoveNode(section.tableView.mrmlTableNode())
+    section.panel.enter()
+    assert section.tableView.mrmlTableNode() is None
+    assert not section.saveButton.enabled
+
+
+def test_the_map_of_a_run_is_chosen(section, chi, side):
+    new = add_volume(side, example(), name="new")
+    section.panel.resultsChanged(SimpleNamespace(chi=new, nodes={"chi": new}))
+    assert section.mapsSelector.checkedNodes() == (new,)
