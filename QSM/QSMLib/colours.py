@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .volumes import nodesOf
+
 NAME = "QSM blue-white-red"
 CATEGORY = "QSM"
 """Where Slicer's menus of colours list it."""
@@ -23,13 +25,10 @@ TO_RGB = ((3.2406, -1.5372, -0.4986), (-0.9689, 1.8758, 0.0415), (0.0557, -0.204
 """XYZ to linear sRGB (IEC 61966-2-1)."""
 
 
-def divergingColours(scene: Any, *, make: bool = True) -> Any:
-    """Return the scene's colour node for maps about zero; without one, a new one, or None where none is to be made."""
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLColorTableNode")):
-        node = scene.GetNthNodeByClass(index, "vtkMRMLColorTableNode")
-        if node.GetAttribute(TAG) is not None:
-            return node
-    return _made(scene) if make else None
+def divergingColours(scene: Any) -> Any:
+    """Return the scene's colour node for maps about zero; make it where there is none."""
+    found = (node for node in nodesOf(scene, "vtkMRMLColorTableNode") if node.GetAttribute(TAG) is not None)
+    return next(found, None) or _made(scene)
 
 
 def table() -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,33 @@ import vtk
 
 from QSMLogic.report.windows import Window, window
 
-from .colours import divergingColours
+from .colours import TAG, divergingColours
 from .results import MAP_ATTRIBUTE
-from .volumes import arrayOf
+from .volumes import arrayOf, nodesOf
 
 GREY, DIVERGING = "grey", "diverging"
+
+GREY_ID = "vtkMRMLColorTableNodeGrey"
+"""Of Slicer's own table."""
+
+CHOSEN_ATTRIBUTE = "QSM.coloursChosen"
+"""Attribute of a display node whose colours are no longer those that Slicer gives every volume."""
 
 FIELDS = ("total_field", "local_field")
 """Maps that are shown in diverging colours unless other ones are asked for."""
 
 LABEL_FORMAT = "%.2g"
 """Of the numbers beside a colour legend: 0.05 ppm and 60 1/s both want two digits."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the slice views show: a map, the background behind it (each may be None), and how."""
+
+    map: Any
+    background: Any
+    opacity: float = 1.0
+    linked: bool = True
 
 
 def showMap(
@@ -37,11 +54,11 @@ def showMap(
     """Show a map over a background volume in all slice views; without a background the map takes its place.
 
     opacity: of the map, 0 to 1. threshold: lowest and highest value shown; None: all are. colours: "grey", "diverging"
-    or a colour node; None: grey, and diverging for the field maps. linked: moving one view moves those like it.
-    fit: centre the views on the volume.
+    or a colour node; None: those it was given before, at first grey, and diverging for the field maps. linked: moving
+    one view moves those like it. fit: centre the views on the volume.
     """
     mapNode.CreateDefaultDisplayNodes()
-    setColours(scene, mapNode, colours or defaultColours(mapNode))
+    setColours(scene, mapNode, colours or coloursOf(mapNode))
     setThreshold(mapNode, threshold)
     behind, over = (background, mapNode) if background not in (None, mapNode) else (mapNode, None)
     for view in _compositeNodes(scene):
@@ -54,11 +71,24 @@ def showMap(
         fitViews(scene, behind)
 
 
-def hideMap(scene: Any) -> None:
-    """Take the map away; the background stays."""
+def hideMap(scene: Any, background: Any = None) -> None:
+    """Take the map away; the background stays, or this one is shown."""
     for view in _compositeNodes(scene):
         view.SetForegroundVolumeID(None)
+        if background is not None:
+            view.SetBackgroundVolumeID(background.GetID())
     _showLegend(scene, None)
+
+
+def shownMap(scene: Any) -> Shown:
+    """Return what the first slice view shows; a map of a run without anything over it counts as the map."""
+    views = _compositeNodes(scene)
+    if not views:
+        return Shown(None, None)
+    behind, over = (scene.GetNodeByID(views[0].GetNthLayerVolumeID(layer) or "") for layer in (0, 1))
+    if over is None and behind is not None and behind.GetAttribute(MAP_ATTRIBUTE) is not None:
+        behind, over = None, behind
+    return Shown(over, behind, views[0].GetForegroundOpacity(), bool(views[0].GetLinkedControl()))
 
 
 def setOpacity(scene: Any, opacity: float) -> None:
@@ -82,21 +112,41 @@ def setThreshold(mapNode: Any, threshold: tuple[float, float] | None) -> None:
     display.SetApplyThreshold(threshold is not None)
 
 
+def thresholdOf(mapNode: Any) -> tuple[float, float] | None:
+    """Return the lowest and highest value shown; None where all are."""
+    display = mapNode.GetDisplayNode()
+    if display is None or not display.GetApplyThreshold():
+        return None
+    return display.GetLowerThreshold(), display.GetUpperThreshold()
+
+
 def setColours(scene: Any, mapNode: Any, colours: Any) -> None:
     """Give a map its colours: "grey", "diverging" or a colour node. New colours bring their window with them."""
-    known = {GREY: lambda: scene.GetNodeByID("vtkMRMLColorTableNodeGrey"), DIVERGING: lambda: divergingColours(scene)}
+    known = {GREY: lambda: scene.GetNodeByID(GREY_ID), DIVERGING: lambda: divergingColours(scene)}
     node = known[colours]() if isinstance(colours, str) else colours
     display = mapNode.GetDisplayNode()
+    display.SetAttribute(CHOSEN_ATTRIBUTE, "1")
     if display.GetColorNodeID() != node.GetID() or display.GetAutoWindowLevel():
         display.SetAndObserveColorNodeID(node.GetID())
         resetWindow(mapNode)
+
+
+def coloursOf(mapNode: Any) -> Any:
+    """Return "grey", "diverging" or the colour node of a map; those it will have where it was not shown yet."""
+    display = mapNode.GetDisplayNode()
+    if display is None or display.GetAttribute(CHOSEN_ATTRIBUTE) is None:
+        return DIVERGING if mapNode.GetAttribute(MAP_ATTRIBUTE) in FIELDS else GREY
+    node = display.GetColorNode()
+    if node is None or node.GetID() == GREY_ID:
+        return GREY
+    return DIVERGING if _isDiverging(node) else node
 
 
 def resetWindow(mapNode: Any) -> None:
     """Show a map with its own grey scale; where its colours diverge, from as far below zero as above."""
     low, high = windowOf(mapNode).limits(arrayOf(mapNode))
     display = mapNode.GetDisplayNode()
-    if divergingColours(mapNode.GetScene(), make=False) == display.GetColorNode() is not None:
+    if _isDiverging(display.GetColorNode()):
         high = max(abs(low), abs(high))
         low = -high
     display.SetAutoWindowLevel(False)
@@ -108,11 +158,6 @@ def windowOf(mapNode: Any) -> Window:
     return window(mapNode.GetAttribute(MAP_ATTRIBUTE) or mapNode.GetName())
 
 
-def defaultColours(mapNode: Any) -> str:
-    """Return the colours a map is shown in unless other ones are asked for."""
-    return DIVERGING if mapNode.GetAttribute(MAP_ATTRIBUTE) in FIELDS else GREY
-
-
 def showMask(segmentation: Any, visible: bool = True) -> None:
     """Show a mask as an outline, so that the image in it stays free; or hide it."""
     segmentation.CreateDefaultDisplayNodes()
@@ -122,13 +167,19 @@ def showMask(segmentation: Any, visible: bool = True) -> None:
     display.SetVisibility(visible)
 
 
+def isMaskShown(segmentation: Any) -> bool:
+    """Say whether a mask is shown."""
+    display = segmentation.GetDisplayNode()
+    return display is not None and bool(display.GetVisibility())
+
+
 def fitViews(scene: Any, volumeNode: Any) -> None:
     """Centre every slice view on a volume, with all of it in sight."""
     bounds = [0.0] * 6
     volumeNode.GetRASBounds(bounds)
     extent = np.diff(np.reshape(bounds, (3, 2)), axis=1)[:, 0]
     centre = _middleVoxel(volumeNode)
-    for view in _nodes(scene, "vtkMRMLSliceNode"):
+    for view in nodesOf(scene, "vtkMRMLSliceNode"):
         toRas = view.GetSliceToRAS()
         axes = slicer.util.arrayFromVTKMatrix(toRas)[:3, :3]
         across, up = (np.abs(axes).T @ extent)[:2]
@@ -152,7 +203,7 @@ def _middleVoxel(volumeNode: Any) -> np.ndarray:
 
 def _showLegend(scene: Any, mapNode: Any) -> None:
     """Show what the colours of this map mean, and of no other."""
-    for legend in _nodes(scene, "vtkMRMLColorLegendDisplayNode"):
+    for legend in nodesOf(scene, "vtkMRMLColorLegendDisplayNode"):
         if legend.GetAttribute(MAP_ATTRIBUTE) is not None:
             legend.SetVisibility(False)
     if mapNode is None:
@@ -165,9 +216,9 @@ def _showLegend(scene: Any, mapNode: Any) -> None:
     legend.SetVisibility(True)
 
 
+def _isDiverging(colours: Any) -> bool:
+    return colours is not None and colours.GetAttribute(TAG) is not None
+
+
 def _compositeNodes(scene: Any) -> list[Any]:
-    return _nodes(scene, "vtkMRMLSliceCompositeNode")
-
-
-def _nodes(scene: Any, kind: str) -> list[Any]:
-    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
+    return nodesOf(scene, "vtkMRMLSliceCompositeNode")

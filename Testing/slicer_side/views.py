@@ -91,6 +91,15 @@ class SliceView(View):
         self._image.SetMapper(mapper)
         self._image.GetProperty().SetDisplayLocationToBackground()
         self.logic.ResizeSliceNode(*size)
+        self._take_in_legends()
+
+    def _take_in_legends(self) -> None:
+        """Let the view draw colour legends older than itself: it looks for them when another volume is chosen."""
+        layers = self.logic.GetSliceCompositeNode()
+        before = layers.GetInteractionFlags()
+        layers.SetInteractionFlags(layers.ForegroundVolumeFlag)
+        layers.Modified()
+        layers.SetInteractionFlags(before)
 
     def fit(self) -> None:
         """Show all of the background volume."""
