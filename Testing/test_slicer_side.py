@@ -182,6 +182,43 @@ def test_a_node_selector_follows_the_scene(sample, slicer_scene):
     assert sample.events == ["enter", "first", None]
 
 
+def test_what_is_folded_is_hidden(sample):
+    import qt
+
+    section = sample.ui.inputs
+    states = []
+    section.connect("contentsCollapsed(bool)", states.append)
+    section.collapsed = True
+    late = qt.QLabel("late")
+    section.layout().addRow(late)
+    sample.parent.show()
+    qt.QApplication.processEvents()
+    assert not sample.ui.node.visible
+    assert not late.visible
+    assert not section.checked
+    section.click()
+    assert late.visible
+    assert sample.ui.node.visible
+    assert states == [True, False]
+
+
+def test_a_slider_and_a_range_keep_their_limits(slicer_app):
+    import ctk
+
+    slider, both, seen = ctk.ctkSliderWidget(), ctk.ctkRangeWidget(), []
+    slider.maximum, slider.decimals = 5, 3
+    slider.connect("valueChanged(double)", seen.append)
+    slider.value = 7.0
+    slider.value = 1.125
+    assert seen == [5.0, 1.125]
+    both.minimum, both.maximum = -1.0, 1.0
+    both.connect("valuesChanged(double,double)", lambda *values: seen.append(values))
+    both.setValues(-0.25, 0.5)
+    both.minimumValue = 0.75
+    assert (both.minimumValue, both.maximumValue) == (0.75, 0.75)
+    assert seen[-1] == (0.75, 0.75)
+
+
 def test_what_pythonqt_refuses_is_refused(sample):
     import qt
 

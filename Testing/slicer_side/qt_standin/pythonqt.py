@@ -33,9 +33,7 @@ class QtProperty:
         return tuple(value) if isinstance(value, list) else value
 
     def __set__(self, instance, value) -> None:
-        value = list(value) if isinstance(value, tuple) else value
-        if not instance.setProperty(self.name, value):
-            raise TypeError(f"{instance.className()}.{self.name} cannot be {value!r}")
+        set_property(instance, self.name, value)
 
 
 def is_wrapped(kind: type) -> bool:
@@ -59,7 +57,16 @@ def set_attribute(self, name: str, value) -> None:
         return  # PySide's loader of .ui files hangs the children on the root: PythonQt's does not
     if not name.startswith("_") and is_wrapped(type(self)) and not hasattr(type(self), name):
         raise AttributeError(f"{self.className()} has no property {name}")
-    plain_set(self, name, value)
+    if isinstance(inspect.getattr_static(type(self), name, None), QtCore.Property):
+        set_property(self, name, value)
+    else:
+        plain_set(self, name, value)
+
+
+def set_property(widget, name: str, value) -> None:
+    """Set a property; what Qt cannot convert is an error."""
+    if not widget.setProperty(name, list(value) if isinstance(value, tuple) else value):
+        raise TypeError(f"{widget.className()}.{name} cannot be {value!r}")
 
 
 plain_set = shiboken6.Shiboken.Object.__setattr__
