@@ -39,9 +39,7 @@ def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> l
         from .dicom import find_dicom  # noqa: PLC0415 (after it is known that pydicom is there)
 
         _refuse_without_pydicom(folder)
-        candidates, unreadable = find_dicom(dicom, part(progress, 0.1, 1.0))
-        found += candidates
-        broken += unreadable
+        found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
     if not found:
         raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken))
     progress(1.0, "")

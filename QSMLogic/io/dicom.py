@@ -32,10 +32,9 @@ Volumes: TypeAlias = dict[tuple[str, float], list[Slice]]
 """Slices by part and echo."""
 
 
-def find_dicom(files: Sequence[Path], progress: Progress = no_progress) -> tuple[list[Candidate], list[str]]:
-    """Return the acquisitions in DICOM files, and sentences on the files that cannot be read."""
+def find_dicom(files: Sequence[Path], unreadable: list[str], progress: Progress = no_progress) -> list[Candidate]:
+    """Return the acquisitions in DICOM files; sentences on files that cannot be read join those in unreadable."""
     slices: dict[tuple[str, int], Slice] = {}
-    unreadable: list[str] = []
     for i, path in enumerate(files):
         progress(i / len(files), f"Reading {path.name}")
         try:
@@ -43,7 +42,7 @@ def find_dicom(files: Sequence[Path], progress: Progress = no_progress) -> tuple
         except InputError as error:
             unreadable.append(str(error))
     found = [_candidate(volumes, unreadable) for volumes in _acquisitions(slices.values())]
-    return [candidate for candidate in found if candidate is not None], unreadable
+    return [candidate for candidate in found if candidate is not None]
 
 
 def _acquisitions(slices: Iterable[Slice]) -> list[Volumes]:
@@ -159,7 +158,7 @@ def _step(along: np.ndarray, thickness: float | None, named: str) -> float:
             f"{twice} of {len(along)} slices of the {named} are there more than once (repetitions, coils or copies "
             "in one series): keep the images of one acquisition only."
         )
-    step = float(np.median(gaps))
+    step = float(np.sort(gaps)[(len(gaps) - 1) // 2])  # of two gaps the smaller one: the other may be a slice wider
     lost = int(np.rint(gaps / step - 1).sum())
     if lost:
         place = int(np.argmax(gaps)) + 1

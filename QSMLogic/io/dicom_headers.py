@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError
 from .candidate import Frame, clean
+from .dicom_values import number_of, numbers_of, text_of, value_of
 from .phase_scale import UNITS
 
 MARK, PREAMBLE = b"DICM", 128
 """What a DICOM file says, and after how many bytes."""
-
-UNREADABLE = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, RecursionError, TypeError, ValueError,
-              NotImplementedError, struct.error)  # fmt: skip
-"""What pydicom raises on bytes that are not what they claim to be."""
 
 TAGS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ImageType", "ComplexImageComponent", "PatientID",
@@ -52,6 +47,9 @@ WORDS = {
 MADE = {"B0", "B0 MAP", "SWI", "MNIP", "MINIP", "MIP", "MPR", "PROJECTION IMAGE", "T2 MAP", "T2_STAR MAP", "R2 MAP",
         "R2_STAR MAP", "ADC", "FA", "SUBTRACTION"}  # fmt: skip
 """Image types of what was computed from the images of the echoes."""
+
+IMAGES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+"""Classes of images of magnetic resonance: classic, enhanced, and classic ones turned into enhanced ones."""
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """A file compressed as a whole: its header alone may unfold to any size, and no scanner writes it."""
@@ -110,14 +108,23 @@ def read_slices(path: Path) -> list[Slice]:
             file.seek(0)
             tags: Any = [*TAGS, GE_PART, PHILIPS_PART, PHILIPS_SLOPE, *CREATORS]
             header = dcmread(file, stop_before_pixels=True, specific_tags=tags)
-            if header.get("Modality") != "MR" or "Rows" not in header:
+            kind = header.file_meta.get("MediaStorageSOPClassUID") or header.SOPClassUID
+            if kind not in IMAGES or header.get("Modality", "MR") != "MR":
                 return []
             _refuse_cut_short(path, header, path.stat().st_size - file.tell())
             return _slices(path, header)
     except InputError:
         raise
-    except UNREADABLE as error:
+    except unreadable() as error:
         raise InputError(f"{path.name} is a damaged DICOM file ({clean(error) or type(error).__name__}).") from None
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """Return what pydicom raises on bytes that are not what they claim to be."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError  # noqa: PLC0415 (see above)
+
+    known = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, RecursionError)
+    return (*known, TypeError, ValueError, struct.error, BytesLengthException, InvalidDicomError)
 
 
 def is_dicom(path: Path) -> bool:
@@ -129,7 +136,7 @@ def is_dicom(path: Path) -> bool:
         raise InputError(f"{path.name} cannot be read: {error.strerror}.") from None
     if not beginning:
         raise InputError(f"{path.name} is empty (zero bytes).")
-    return beginning.endswith(MARK)
+    return beginning[PREAMBLE:] == MARK
 
 
 def _refuse_cut_short(path: Path, header: Any, there: int) -> None:
@@ -140,9 +147,11 @@ def _refuse_cut_short(path: Path, header: Any, there: int) -> None:
         raise InputError(f"{path.name} is damaged: it claims {frames} frames and describes {described}.")
     if header.get("SamplesPerPixel", 1) != 1:
         raise InputError(f"{path.name} is a picture in colours, no image of the scanner.")
+    syntax = header.file_meta.TransferSyntaxUID
     needed = int(header.Rows) * int(header.Columns) * frames * max(1, int(header.BitsAllocated) // 8)
-    if needed <= 0 or (not header.file_meta.TransferSyntaxUID.is_compressed and there < needed):
-        raise InputError(f"{path.name} is cut short: {there} of {needed} bytes are there. Export it again.")
+    there -= 8 if syntax.is_implicit_VR else 12  # the beginning of the element that holds the voxels
+    if needed <= 0 or (not syntax.is_compressed and there < needed):
+        raise InputError(f"{path.name} is cut short: {max(0, there)} of {needed} bytes are there. Export it again.")
 
 
 def _slices(path: Path, header: Any) -> list[Slice]:
@@ -165,8 +174,8 @@ def _items(group: Any) -> list[tuple[Any, Any]]:
 
 
 def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
-    position, axes = _numbers(chain, "ImagePositionPatient", 3), _numbers(chain, "ImageOrientationPatient", 6)
-    spacing = _numbers(chain, "PixelSpacing", 2)
+    position, axes = numbers_of(chain, "ImagePositionPatient", 3), numbers_of(chain, "ImageOrientationPatient", 6)
+    spacing = numbers_of(chain, "PixelSpacing", 2)
     if position is None or axes is None or spacing is None or min(spacing) <= 0:
         raise InputError(f"{path.name} does not say where its slices lie (position, orientation, pixel spacing).")
     series, part = _series(chain), _part(chain)
@@ -175,82 +184,82 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
     return Slice(
         Frame(path, index, position, slope, intercept, units, scale),  # type: ignore[arg-type]
         series,
-        (_text(chain, "SOPInstanceUID"), index),
+        (text_of(chain, "SOPInstanceUID"), index),
         part,
         _echo(chain),
         axes,
         (spacing[1], spacing[0]),
-        (int(_value(chain, "Columns")), int(_value(chain, "Rows"))),
-        _number(chain, "SpacingBetweenSlices") or _number(chain, "SliceThickness"),
+        (int(value_of(chain, "Columns")), int(value_of(chain, "Rows"))),
+        number_of(chain, "SpacingBetweenSlices") or number_of(chain, "SliceThickness"),
         part == "phase" and "SWI" in _type(chain),
     )
 
 
 def _series(chain: list[Any]) -> Series:
-    strength = _number(chain, "MagneticFieldStrength")
+    strength = number_of(chain, "MagneticFieldStrength")
     strength = strength if strength is not None and FIELD_STRENGTHS[0] <= strength <= FIELD_STRENGTHS[1] else None
-    timing = _number(chain, "RepetitionTime"), _number(chain, "FlipAngle")
-    sequence = f"{_text(chain, 'ScanningSequence')} {_text(chain, 'EchoPulseSequence')}"
+    timing = number_of(chain, "RepetitionTime"), number_of(chain, "FlipAngle")
+    sequence = f"{text_of(chain, 'ScanningSequence')} {text_of(chain, 'EchoPulseSequence')}"
     facts = {
-        "Manufacturer": _text(chain, "Manufacturer"),
-        "SoftwareVersions": _text(chain, "SoftwareVersions"),
-        "ImagingFrequency": _number(chain, "ImagingFrequency"),
+        "Manufacturer": text_of(chain, "Manufacturer"),
+        "SoftwareVersions": text_of(chain, "SoftwareVersions"),
+        "ImagingFrequency": number_of(chain, "ImagingFrequency"),
         "RepetitionTime": timing[0] and timing[0] / 1000,
         "FlipAngle": timing[1],
     }
     return Series(
-        study=_text(chain, "StudyInstanceUID"),
-        uid=_text(chain, "SeriesInstanceUID"),
-        number=int(_number(chain, "SeriesNumber") or 0),
-        name=_text(chain, "SeriesDescription") or _text(chain, "ProtocolName"),
-        patient=_text(chain, "PatientID"),
-        manufacturer=_text(chain, "Manufacturer").upper(),
+        study=text_of(chain, "StudyInstanceUID"),
+        uid=text_of(chain, "SeriesInstanceUID"),
+        number=int(number_of(chain, "SeriesNumber") or 0),
+        name=text_of(chain, "SeriesDescription") or text_of(chain, "ProtocolName"),
+        patient=text_of(chain, "PatientID"),
+        manufacturer=text_of(chain, "Manufacturer").upper(),
         field_strength=strength,
         gradient_echo="GR" in sequence.upper(),
-        protocol=(_text(chain, "ProtocolName"), *timing),
+        protocol=(text_of(chain, "ProtocolName"), *timing),
         facts=tuple((key, value) for key, value in facts.items() if value),
     )
 
 
 def _part(chain: list[Any]) -> str:
     """Return the part a slice shows, empty for what was computed from the images of the echoes."""
-    component = WORDS.get(_text(chain, "ComplexImageComponent").upper())
+    component = WORDS.get(text_of(chain, "ComplexImageComponent").upper())
     if component:
         return component
-    own = _number(chain, GE_PART)
+    own = number_of(chain, GE_PART)
     if own is not None and own in range(len(GE_PARTS)):
         return GE_PARTS[int(own)]
     words = _type(chain)
-    known = [WORDS[word] for word in (*words, _text(chain, PHILIPS_PART).upper()) if word in WORDS]
+    known = [WORDS[word] for word in (*words, text_of(chain, PHILIPS_PART).upper()) if word in WORDS]
     if set(words) & MADE and known[:1] != ["phase"]:
         return ""
     return known[0] if known else "magnitude"
 
 
 def _type(chain: list[Any]) -> list[str]:
-    value = _value(chain, "FrameType") or _value(chain, "ImageType") or ()
+    value = value_of(chain, "FrameType") or value_of(chain, "ImageType") or ()
     words = [value] if isinstance(value, str) else list(value)
     return [str(word).strip().upper() for word in words[2:]]
 
 
 def _echo(chain: list[Any]) -> float:
     """Return the echo time (s), or, where nothing says it, the number of the echo below zero."""
-    time = _number(chain, "EffectiveEchoTime") or _number(chain, "EchoTime")
+    time = number_of(chain, "EffectiveEchoTime") or number_of(chain, "EchoTime")
     if time is not None and 0 < time <= LONGEST_ECHO:
         return round(time / 1000, 6)
-    return -(_number(chain, "EchoNumbers") or 1.0)
+    return -(number_of(chain, "EchoNumbers") or 1.0)
 
 
 def _scaling(chain: list[Any], part: str, manufacturer: str) -> tuple[float, float, str]:
     """Return slope, intercept and the unit of what they give: where it is an angle, as real-world values are mapped."""
     for item in chain:
         units = item.get("MeasurementUnitsCodeSequence")
-        unit = _text([units[0]], "CodeValue") if units else ""
-        slope, intercept = _number([item], "RealWorldValueSlope"), _number([item], "RealWorldValueIntercept")
+        unit = text_of([units[0]], "CodeValue") if units else ""
+        slope, intercept = number_of([item], "RealWorldValueSlope"), number_of([item], "RealWorldValueIntercept")
         if part == "phase" and unit.lower() in UNITS and slope and intercept is not None:
             return slope, intercept, unit
-    slope, intercept = _number(chain, "RescaleSlope") or 1.0, _number(chain, "RescaleIntercept") or 0.0
-    unit = _text(chain, "RescaleType") if part == "phase" else ""
+    slope, intercept = number_of(chain, "RescaleSlope") or 1.0, number_of(chain, "RescaleIntercept") or 0.0
+    unit = text_of(chain, "RescaleType") if part == "phase" else ""
     if part == "phase" and unit.lower() not in UNITS and manufacturer.startswith("GE") and (slope, intercept) == (1, 0):
         return slope, intercept, "mrad"  # GE stores phase so, and its header does not say it
     return slope, intercept, unit
@@ -258,40 +267,5 @@ def _scaling(chain: list[Any], part: str, manufacturer: str) -> tuple[float, flo
 
 def _philips_scale(chain: list[Any], slope: float) -> float:
     """Return what displayed values are divided by to be those that were measured: private slope times slope."""
-    own = _number(chain, PHILIPS_SLOPE)
+    own = number_of(chain, PHILIPS_SLOPE)
     return own * slope if own is not None and own > 0 and slope > 0 else 1.0
-
-
-def _value(chain: list[Any], name: Any) -> Any:
-    """Return the first value that is not empty, of a keyword or a private tag."""
-    for item in chain:
-        if name in item:
-            element = item[name]
-            if element.value not in (None, "", b"") and element.VM > 0:
-                return element.value
-    return None
-
-
-def _text(chain: list[Any], name: Any) -> str:
-    value = _value(chain, name)
-    several = value is not None and not isinstance(value, str | bytes) and hasattr(value, "__iter__")
-    return clean(" ".join(map(str, value)) if several else value)
-
-
-def _number(chain: list[Any], name: Any) -> float | None:
-    numbers = _numbers(chain, name, 1)
-    return None if numbers is None else numbers[0]
-
-
-def _numbers(chain: list[Any], name: Any, count: int) -> tuple[float, ...] | None:
-    """Return so many finite numbers, None where there are none; of a single one, the first of several is taken."""
-    value = _value(chain, name)
-    if value is None:
-        return None
-    try:
-        numbers = np.atleast_1d(np.asarray(value, float))
-    except (TypeError, ValueError):
-        return None
-    if count == 1:
-        numbers = numbers[:1]
-    return tuple(numbers.tolist()) if numbers.shape == (count,) and np.isfinite(numbers).all() else None

@@ -15,7 +15,7 @@ from SimpleITK import GetArrayFromImage, ReadImage
 from ..errors import InputError
 from ..memory import check_memory
 from .candidate import Candidate, Frame, Stack
-from .dicom_headers import UNREADABLE
+from .dicom_headers import unreadable
 from .nifti import Geometry
 
 ALTERNATES = -0.5
@@ -85,7 +85,7 @@ def _stored(path: Path) -> np.ndarray:
             pixels = content.pixel_array
     except InputError:
         raise
-    except UNREADABLE:
+    except unreadable():
         raise InputError(f"{path.name} is damaged: its voxels cannot be read. Export it again.") from None
     return pixels if pixels.ndim == 3 else pixels[None]
 

@@ -1,0 +1,49 @@
+"""Values of DICOM elements, looked for in several datasets, the first of which that has one is believed.
+
+A chain is a list of datasets, a name a keyword or a private tag. A number that is none counts as not said.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .candidate import clean
+
+
+def value_of(chain: list[Any], name: Any) -> Any:
+    """Return the first value that is not empty, of a keyword or a private tag."""
+    for item in chain:
+        if name in item:
+            element = item[name]
+            if element.value not in (None, "", b"") and element.VM > 0:
+                return element.value
+    return None
+
+
+def text_of(chain: list[Any], name: Any) -> str:
+    """Return a text as it can be shown, several joined, empty where there is none."""
+    value = value_of(chain, name)
+    several = value is not None and not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+    return clean(" ".join(map(str, value)) if several else value)
+
+
+def number_of(chain: list[Any], name: Any) -> float | None:
+    """Return a finite number, the first where there are several, None where there is none."""
+    numbers = numbers_of(chain, name, 1)
+    return None if numbers is None else numbers[0]
+
+
+def numbers_of(chain: list[Any], name: Any, count: int) -> tuple[float, ...] | None:
+    """Return so many finite numbers, None where there are others; for one, the first of several is taken."""
+    value = value_of(chain, name)
+    if value is None:
+        return None
+    try:
+        numbers = np.atleast_1d(np.asarray(value, float))
+    except (TypeError, ValueError):
+        return None
+    if count == 1:
+        numbers = numbers[:1]
+    return tuple(numbers.tolist()) if numbers.shape == (count,) and np.isfinite(numbers).all() else None
