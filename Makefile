@@ -14,9 +14,13 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 OLDEST := 3.11
 
-.PHONY: venv demo test lint bench docs evidence clean
+.PHONY: venv system demo test lint bench docs evidence clean
 
 venv: $(READY)
+
+# what the panel's and the views' tests need to draw without a display
+system:
+	@Testing/install_system_packages.sh $(PYTHON)
 
 $(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST)".split("."))))' || \
@@ -32,7 +36,7 @@ $(READY): $(RUNS)
 demo: $(RUNS)
 	$(BIN)/qsm demo --out demo-output --force
 
-test: $(READY)
+test: system $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
 lint: $(READY)

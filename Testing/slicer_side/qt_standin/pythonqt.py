@@ -12,11 +12,11 @@ from types import ModuleType
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import shiboken6
-from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets
+from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 METHODS = {"sizeHint", "minimumSizeHint", "layout", "parent"}
 """Virtual or ordinary functions of the name of a property: PythonQt users call them, and C++ looks them up."""
-MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtUiTools)
+MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
 _connections: dict[int, list[tuple]] = {}
 
 
