@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any, NamedTuple
 
-import slicer
 from SegmentStatisticsPlugins import SegmentStatisticsPluginBase
 from slicer.i18n import tr as _
 
@@ -82,8 +81,9 @@ class QSMSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
 
     def node(self, parameter: str) -> Any:
         """Return the node that Segment Statistics works on: `Segmentation` or `ScalarVolume`; None for none."""
-        id = self.getParameterNode().GetParameter(parameter)
-        return slicer.mrmlScene.GetNodeByID(id) if id else None
+        parameters = self.getParameterNode()
+        id = parameters.GetParameter(parameter)
+        return parameters.GetScene().GetNodeByID(id) if id else None
 
     def computeStatistics(self, segmentID: str) -> dict[str, float]:
         """Return the requested measurements of a segment by key; what does not exist is left out."""
