@@ -79,6 +79,10 @@ def load(scene: Any, candidate: Candidate) -> Acquisition:
     refuse_other_echoes(sources.phase, sources.magnitude)
     warnings = list(known.warnings)
     read = _read(sources, warnings)
+    times = known.echo_times or ()
+    if times and len(times) != read.values["phase"].shape[3]:
+        warnings.append(f"{len(times)} echo times are stated for another number of echoes: give them by hand.")
+        times = ()
     names = [f"{part} {echo + 1}" for part, values in read.values.items() for echo in range(values.shape[3])]
     title = freeTitle(scene, candidate.name, names)
     with allOrNothing(scene):
@@ -90,7 +94,7 @@ def load(scene: Any, candidate: Candidate) -> Acquisition:
         candidate.name,
         nodes["phase"],
         nodes["magnitude"],
-        known.echo_times or (),
+        times,
         known.field_strength,
         known.b0_direction,
         read.scale,
@@ -125,6 +129,8 @@ def _read(sources: Sources, warnings: list[str]) -> _Read:
 
     stored = read_stored(sources, warnings)
     geometry: Any = stored.geometry
+    if len({values.shape[3] for values in stored.values.values()}) > 1:
+        raise InputError("Phase and magnitude have different numbers of echoes: give those of one acquisition.")
     paths = {part: getattr(sources, part) for part in PARTS}
     files = {part: paths[part] for part, values in stored.values.items() if len(paths.get(part, ())) == values.shape[3]}
     try:

@@ -71,10 +71,7 @@ def _by_hand(folder: Path) -> str:
 def _loaded(phantom: Phantom) -> Loaded:
     """Return the phantom as if it had been read from files: axes to the right, to the front and up."""
     scan, grid = phantom.scan, phantom.scan.grid
-    centre = [(n - 1) * s / 2 for n, s in zip(grid.shape, grid.voxel_size, strict=True)]
-    geometry = Geometry(
-        grid.shape, grid.voxel_size, (centre[0], centre[1], -centre[2]), (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0)
-    )
+    geometry = Geometry.centred(grid, phantom.direction)
     data = {"labels": phantom.labels}
     facts = {
         "phantom": "QSMLogic.phantom.head_phantom",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from SimpleITK import GetArrayViewFromImage, Image, ImageFileReader
@@ -40,6 +41,13 @@ class Geometry:
     origin: tuple[float, float, float]
     direction: tuple[float, ...]
     stored: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def centred(cls, grid: Grid, direction: np.ndarray) -> Self:
+        """Place a grid, axes (3, 3) in the columns of direction, with its middle at the origin."""
+        axes = np.asarray(direction, float).reshape(3, 3)
+        middle = (np.array(grid.shape) - 1) * grid.voxel_size / 2
+        return cls(grid.shape, grid.voxel_size, tuple((-axes @ middle).tolist()), tuple(axes.ravel().tolist()))
 
     @property
     def placed(self) -> bool:
