@@ -16,6 +16,9 @@ from .grid import Grid
 WHOLE = 0
 """Label of the row over the whole mask; 0 is the background in a label image."""
 
+VOLUME_DIGITS = 6
+"""Of a voxel's volume: headers round its edges to seven, and one image is to give one number whatever holds it."""
+
 DELIMITERS = ",;\t"
 """Between the columns of a table of names, tried in this order."""
 
@@ -101,13 +104,15 @@ def region_statistics(
     """Statistics of chi in every region, by rising label; first, where a mask is given, over the whole mask.
 
     Parameters: chi (x, y, z), any unit; labels (x, y, z) whole numbers, 0 for background; names by label; mask
-    (x, y, z) bool: the map is measured in it only. Labels with a name but no voxel give a row with no values.
+    (x, y, z) bool: the map is measured in it only. A label without a voxel in it, and a name without any, give a row
+    with no values.
     Raises: InputError where shapes differ, labels are not whole numbers, or there is no label at all.
     """
     _same_shape(chi, labels, "label image")
     names = names or {}
     whole = _whole_numbers(labels)
     chosen = whole != 0
+    there = np.unique(whole[chosen]).tolist()
     rows = []
     if mask is not None:
         _same_shape(chi, mask, "mask")
@@ -122,14 +127,15 @@ def region_statistics(
     order = np.argsort(found, kind="stable")
     present, starts = np.unique(found[order], return_index=True)
     parts = dict(zip(present.tolist(), np.split(values[order], starts[1:]), strict=True)) if present.size else {}
-    wanted = sorted({*parts, *names} - {WHOLE})
+    wanted = sorted({*there, *names} - {WHOLE})
     nothing = np.empty(0)
     return rows + [_row(n, names.get(n, f"label {n}"), parts.get(n, nothing), grid) for n in wanted]
 
 
 def _row(label: int, name: str, values: np.ndarray, grid: Grid) -> RegionStatistics:
     used = values[np.isfinite(values)]
-    volume, excluded = values.size * grid.voxel_volume, values.size - used.size
+    volume = values.size * float(f"{grid.voxel_volume:.{VOLUME_DIGITS}g}")
+    excluded = values.size - used.size
     if used.size == 0:
         return RegionStatistics(label, name, *(None,) * 7, volume, 0, excluded)
     low, q1, median, q3, high = (float(q) for q in np.quantile(used, (0, 0.25, 0.5, 0.75, 1)))

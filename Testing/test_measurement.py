@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command_line import GEOMETRY, TIMES
 
 from QSMLogic.cli import main
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import write_image
+from QSMLogic.settings import Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "QSM"))
 
@@ -330,6 +332,25 @@ def test_the_csv_of_segments_is_that_of_the_command(side, tmp_path):
     words = [word for flag, file in files.items() for word in (f"--{flag}", str(tmp_path / file))]
     assert main(["roi", *words, "--reference", "CSF"]) == 0
     assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "table.csv").read_bytes()
+
+
+def test_the_numbers_of_a_run_are_those_of_the_command_on_its_files(side, head, inputs, finished, tmp_path):
+    """A finished run as nodes, and its files: every map in its own mask."""
+    from QSMLib.request import Request  # noqa: PLC0415
+
+    lps = np.diag([-1.0, -1.0, 1.0])
+    matrix = to_ras(lps @ np.array(GEOMETRY.direction).reshape(3, 3), GEOMETRY.spacing, lps @ GEOMETRY.origin)
+    phases = tuple(add_volume(side, head.scan.phase[..., e], matrix, f"phase {e}") for e in range(len(TIMES)))
+    request = Request(phases, (), TIMES, 3.0, Settings.preset(), keep=("mask", "total_field", "chi"), name="head")
+    outputs = side.results.loadOutputs(side.scene, finished, request)
+    atlas = add_volume(side, head.labels.astype(np.int16), matrix, "atlas", labels=True)
+    for name, file, mask in (("chi", "chimap", "erodedmask"), ("total_field", "totalfield", "mask")):
+        ours, theirs = tmp_path / f"{name} ours.csv", tmp_path / f"{name} theirs.csv"
+        side.measurement.measure(side.scene, outputs.nodes[name], atlas).writeCsv(ours)
+        words = {"chi": finished / f"{file}.nii.gz", "mask": finished / f"{mask}.nii.gz", "out": theirs}
+        words["labels"] = inputs / "labels.nii.gz"
+        assert main(["roi", *(word for flag, path in words.items() for word in (f"--{flag}", str(path)))]) == 0
+        assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_the_csv_is_written_whole_and_overwrites_nothing_unasked(side, tmp_path, monkeypatch):

@@ -37,9 +37,10 @@ def test_a_mask_limits_the_regions_and_gives_the_row_of_the_whole():
     chi, labels = example()
     mask = np.zeros(GRID.shape, bool)
     mask.flat[:3] = mask.flat[20] = True
-    whole, only = region_statistics(chi, labels, GRID, mask=mask)
+    whole, *outside, only = region_statistics(chi, labels, GRID, mask=mask)
     assert (whole.label, whole.name, whole.voxels, whole.mean) == (0, "whole mask", 4, 2.5)
     assert (only.label, only.voxels, only.median) == (7, 3, 4)
+    assert [(row.label, row.mean, row.volume) for row in outside] == [(-3, None, 0), (2, None, 0)]
 
 
 def test_many_labels_agree_with_one_pass_each():

@@ -12,7 +12,7 @@ from QSMLogic.roi import Reference
 
 from .labels import maskOn
 from .results import MAP_ATTRIBUTE, MASK_ROLE, REFERENCE_ATTRIBUTE, REPORT_ROLE, UNIT_ATTRIBUTE
-from .volumes import arrayOf
+from .volumes import arrayOf, nameOf
 
 SUSCEPTIBILITY, PPM = "chi", "ppm"
 
@@ -62,6 +62,8 @@ def describeLike(node: Any, other: Any, reference: Reference | None) -> None:
     for name in other.GetAttributeNames():
         node.SetAttribute(name, other.GetAttribute(name))
     node.SetAttribute(REFERENCE_ATTRIBUTE, json.dumps(asdict(reference)) if reference else None)
+    zero = f"relative to {reference.name}" if reference else "without a reference"
+    node.SetDescription(f"{nameOf(other)}, {zero} (set after the run)")
     for role in (MASK_ROLE, REPORT_ROLE):
         node.SetNodeReferenceID(role, other.GetNodeReferenceID(role))
     node.SetVoxelValueQuantity(other.GetVoxelValueQuantity())

@@ -137,10 +137,10 @@ def measureSegment(node: Any, segmentation: Any, segment: str, reference: str = 
     and its own ("reference_mean"). Raises InputError as `measure` does.
     """
     values, inside = _values(node), maskOf(node)
-    region = maskOn(segmentation, node, (segment,)).astype(np.int8)
+    region = (inside & maskOn(segmentation, node, (segment,))).astype(np.int8)
 
     def row(values: np.ndarray) -> dict[str, Any]:
-        return asdict(region_statistics(values, region, gridOf(node), names={1: segment}, mask=inside)[1])
+        return asdict(region_statistics(values, region, gridOf(node), names={1: segment})[0])
 
     found = row(values)
     if reference == NONE:

@@ -80,12 +80,14 @@ def findRegions(node: Any, like: Any) -> Regions:
 def _parts(node: Any, like: Any) -> list[np.ndarray]:
     """Return as few label images as hold every segment whole, the most often one."""
     parts: list[np.ndarray] = []
+    taken: list[np.ndarray] = []
     for region in regionsOn(node, like):
-        part = next((part for part in parts if not part[region.mask].any()), None)
-        if part is None:
-            part = np.zeros(region.mask.shape, np.int32)
-            parts.append(part)
-        part[region.mask] = region.label
+        place = next((i for i, where in enumerate(taken) if not (where & region.mask).any()), len(parts))
+        if place == len(parts):
+            parts.append(np.zeros_like(region.mask, np.int32))
+            taken.append(np.zeros_like(region.mask))
+        taken[place] |= region.mask
+        np.copyto(parts[place], region.label, where=region.mask)
     return parts
 
 

@@ -25,6 +25,13 @@ TABLE_HEIGHT = 160
 """Pixels; enough for five regions."""
 
 
+NAMED = (
+    *("mapsSelector", "regionsSelector", "referenceBox", "measureButton"),
+    *("referenceLabel", "tableView", "saveButton", "chartButton", "rereferenceButton"),
+)
+"""Widgets that can be found by their name in Qt: this one after "measure_"."""
+
+
 class Choices:
     """What is chosen in this section, kept in the panel's parameter node."""
 
@@ -143,6 +150,8 @@ class MeasureSection(Section):
         buttons.addWidget(self.chartButton)
         for row in (self.referenceLabel, self.tableView, buttons, self.rereferenceButton):
             self.form.addRow(row)
+        for name in NAMED:
+            getattr(self, name).name = f"measure_{name}"
 
     def _regions(self) -> tuple[Choice, ...]:
         """Return the regions; those of a label volume are looked for once, as long as its voxels stay the same."""
