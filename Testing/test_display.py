@@ -204,7 +204,7 @@ def test_all_views_show_the_same_and_are_linked(side):
     side.display.setLinked(side.scene, False)
     assert not any(view.GetLinkedControl() for view in views)
     side.display.hideMap(side.scene)
-    assert side.display.shownMap(side.scene) == side.display.Shown(None, magnitude, 0.5, linked=False)
+    assert side.display.shownMap(side.scene) == side.display.Shown(None, magnitude, linked=False)
     side.display.showMap(side.scene, chi)
     assert side.display.shownMap(side.scene) == side.display.Shown(chi, None)
 

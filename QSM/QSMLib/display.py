@@ -81,14 +81,16 @@ def hideMap(scene: Any, background: Any = None) -> None:
 
 
 def shownMap(scene: Any) -> Shown:
-    """Return what the first slice view shows; a map of a run without anything over it counts as the map."""
+    """Return what the first slice view shows; a volume with nothing over it is the map if it has been one before."""
     views = _compositeNodes(scene)
     if not views:
         return Shown(None, None)
     behind, over = (scene.GetNodeByID(views[0].GetNthLayerVolumeID(layer) or "") for layer in (0, 1))
-    if over is None and behind is not None and behind.GetAttribute(MAP_ATTRIBUTE) is not None:
+    if over is None and _isMap(behind):
         behind, over = None, behind
-    return Shown(over, behind, views[0].GetForegroundOpacity(), bool(views[0].GetLinkedControl()))
+    covers = over is not None and behind is not None  # else the opacity is of nothing: 0 in a new scene
+    opacity = views[0].GetForegroundOpacity() if covers else 1.0
+    return Shown(over, behind, opacity, bool(views[0].GetLinkedControl()))
 
 
 def setOpacity(scene: Any, opacity: float) -> None:
@@ -214,6 +216,11 @@ def _showLegend(scene: Any, mapNode: Any) -> None:
     legend.SetTitleText(f"{shown.title} [{shown.unit}]" if shown.unit else shown.title)
     legend.SetLabelFormat(LABEL_FORMAT)
     legend.SetVisibility(True)
+
+
+def _isMap(node: Any) -> bool:
+    display = node and node.GetDisplayNode()
+    return display is not None and display.GetAttribute(CHOSEN_ATTRIBUTE) is not None
 
 
 def _isDiverging(colours: Any) -> bool:

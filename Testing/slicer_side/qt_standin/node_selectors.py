@@ -276,5 +276,6 @@ class qMRMLColorTableComboBox(qMRMLNodeComboBox):
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
-        self.nodeTypes = ["vtkMRMLColorNode"]
-        self.addEnabled = False
+        self.nodeTypes = ["vtkMRMLColorTableNode", "vtkMRMLProceduralColorNode"]
+        self.showHidden = True  # as Slicer's own tables are
+        self.addEnabled = self.removeEnabled = False
