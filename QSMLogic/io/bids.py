@@ -16,6 +16,8 @@ from .parameters import Acquisition, gather, stem
 SUFFIXES = ("MEGRE", "GRE", "T2starw")
 """What BIDS calls gradient-echo images of which a map can be made."""
 
+BIDS_NAME = re.compile(r"sub-[^_-]+(_[a-z]+-[^_-]+)*_[A-Za-z0-9]+")
+
 PART_WORDS = {
     "phase": "phase", "pha": "phase", "ph": "phase", "mag": "magnitude", "magn": "magnitude", "magnitude": "magnitude",
     "real": "real", "imag": "imaginary", "imaginary": "imaginary",
@@ -42,17 +44,18 @@ def find_bids(files: Sequence[Path]) -> list[Candidate]:
     """Return the acquisitions among NIfTI files, in the order of their names."""
     groups: dict[tuple[Path, str, str], list[Named]] = defaultdict(list)
     for path in files:
-        image = _by_entities(path) or _by_words(path)
-        groups[path.parent, image.name, image.suffix].append(image)
+        image = _by_entities(path) if BIDS_NAME.fullmatch(stem(path) or "") else _by_words(path)
+        if image is not None:
+            groups[path.parent, image.name, image.suffix].append(image)
     found = [_candidate(images) for _, images in sorted(groups.items())]
     return [candidate for candidate in found if candidate is not None]
 
 
 def _by_entities(path: Path) -> Named | None:
-    """Read a BIDS name, None for any other. Without part, BIDS means the magnitude."""
+    """Read a BIDS name, None for images of another kind. Without part, BIDS means the magnitude."""
     *words, suffix = (stem(path) or "").split("_")
-    entities = dict(word.split("-", 1) for word in words if "-" in word)
-    if suffix not in SUFFIXES or "sub" not in entities or len(entities) != len(words):
+    entities = dict(word.split("-", 1) for word in words)
+    if suffix not in SUFFIXES:
         return None
     part, echo = PART_WORDS.get(entities.pop("part", "mag"), ""), entities.pop("echo", "1")
     name = "_".join(f"{key}-{value}" for key, value in entities.items())
