@@ -176,8 +176,9 @@ def test_what_holds_no_labels_is_refused(nodes, labels, like):
     empty = nodes.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "blank")
     with pytest.raises(InputError, match="blank has no segment: draw one"):
         labels.maskOn(empty, like)
-    with pytest.raises(InputError, match="phase is no label volume: its values are not whole numbers"):
-        labels.labelsOn(nodes.volume(np.full(SHAPE, 0.5), LIKE), like)
+    for value in (0.5, 1e20):
+        with pytest.raises(InputError, match="phase is no label volume: its values are not whole numbers"):
+            labels.labelsOn(nodes.volume(np.full(SHAPE, value), LIKE), like)
     model = nodes.scene.AddNewNodeByClass("vtkMRMLModelNode", "skin")
     for function in (labels.maskOn, labels.labelsOn):
         with pytest.raises(InputError, match="skin is no scalar volume"):
@@ -193,7 +194,9 @@ def test_a_mask_may_hold_any_numbers(nodes, labels, like):
 
 
 def test_labels_are_called_as_their_own_colour_table_says(nodes, labels, like):
-    node = nodes.volume(np.ones(SHAPE, np.int32), LIKE, labels=True)
+    drawn = np.ones(SHAPE, np.int32)
+    drawn[0] = 2
+    node = nodes.volume(drawn, LIKE, labels=True)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeLabels")
@@ -202,7 +205,12 @@ def test_labels_are_called_as_their_own_colour_table_says(nodes, labels, like):
     table.SetTypeToUser()
     table.SetNumberOfColors(4)
     table.SetColor(2, "putamen", 1, 0, 0)
+    table.SetColor(3, "pallidum", 0, 1, 0)
     display.SetAndObserveColorNodeID(table.GetID())
-    assert labels.labelNames(node) == {2: "putamen"}
+    assert labels.labelNames(node) == {2: "putamen", 3: "pallidum"}
+    assert labels.labelsOn(node, like)[1] == {2: "putamen"}  # the volume holds no pallidum
+    table.SetSingletonTag("FileGenericAnatomyColors.txt")
+    assert labels.labelNames(node) == {}
+    table.SetSingletonTag("FileFreeSurferColorLUT.txt")
     regions = [(region.label, region.name) for region in labels.regionsOn(node, like)]
     assert regions == [(1, "label 1"), (2, "putamen")]

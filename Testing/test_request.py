@@ -49,7 +49,7 @@ def test_a_request_is_called_as_its_first_phase_or_as_the_user_says(request_of):
     ("changes", "said"),
     [
         (lambda g, n: {"phases": ()}, "No phase volume is chosen"),
-        (lambda g, n: {"phases": (None, None)}, "A node without a name is no scalar volume"),
+        (lambda g, n: {"phases": (None, None)}, "A volume is missing: choose one"),
         (lambda g, n: {"magnitudes": g["magnitudes"][:1]}, "2 phase but 1 magnitude volumes are chosen"),
         (lambda g, n: {"echoTimes": TIMES[:1]}, "1 echo times were given for 2 echoes of phase"),
         (lambda g, n: {"echoTimes": ()}, "The echo times are missing"),

@@ -89,15 +89,15 @@ def test_axes_that_are_not_perpendicular_are_refused(nodes, volumes):
 def test_what_is_no_image_is_refused(nodes, volumes):
     scene = nodes.scene
     refused = {
-        "no scalar volume": (None, scene.AddNewNodeByClass("vtkMRMLModelNode", "skin")),
-        "holds no image": (scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"),),
-        "3 numbers per voxel": (vector(nodes),),
+        "A volume is missing": None,
+        "skin is no scalar volume": scene.AddNewNodeByClass("vtkMRMLModelNode", "skin"),
+        "empty holds no image": scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"),
+        "3 numbers per voxel": vector(nodes),
     }
     for said, wrong in refused.items():
-        for node in wrong:
-            for function in (volumes.arrayOf, volumes.geometryOf, volumes.gridOf):
-                with pytest.raises(InputError, match=said):
-                    function(node)
+        for function in (volumes.arrayOf, volumes.geometryOf, volumes.gridOf):
+            with pytest.raises(InputError, match=said):
+                function(wrong)
 
 
 def vector(nodes):
@@ -165,7 +165,7 @@ def test_sequences_that_cannot_be_used_are_refused(nodes, volumes):
     proxy.SetAndObserveTransformNodeID(nodes.transform(to_ras()).GetID())
     with pytest.raises(InputError, match="echoes is a sequence under a transform"):
         volumes.echoNodes([sequence], nodes.scene)
-    with pytest.raises(InputError, match="A node without a name is no scalar volume"):
+    with pytest.raises(InputError, match="A volume is missing: choose one"):
         volumes.echoNodes([None], nodes.scene)
 
 

@@ -17,6 +17,9 @@ from QSMLogic.errors import InputError
 
 from .volumes import arrayOf, geometryOf, labelmapName, nameOf, orientedImage, refuseNoImage
 
+GENERIC = "FileGenericAnatomyColors.txt"
+"""The table that Slicer gives every label volume, whatever its labels stand for."""
+
 
 class Region(NamedTuple):
     """One region on the voxels of an image: label, name, and where it is, (x, y, z) bool."""
@@ -30,10 +33,12 @@ def labelsOn(node: Any, like: Any, segments: Sequence[str] = ()) -> tuple[np.nda
     """Return labels (x, y, z) int32 on the voxels of `like`, nearest neighbour, and names by label.
 
     Segments are numbered from 1 in their order; where they overlap, the later one is taken (`regionsOn` keeps both).
-    The labels of a volume stay; those without a name are not among the names.
+    The labels of a volume stay; the names are those of labels that the volume holds and its colour table names.
     """
     if not _isSegmentation(node):
-        return _labelVolumeOn(node, like), labelNames(node)
+        values, held = _labelVolume(node), labelNames(node)
+        names = {label: held[label] for label in np.unique(values).tolist() if label in held}
+        return _resampled(values, node, like), names
     labels = np.zeros(like.GetImageData().GetDimensions(), np.int32)
     for region in regionsOn(node, like, segments):
         labels[region.mask] = region.label
@@ -80,11 +85,15 @@ def labelNames(node: Any, segments: Sequence[str] = ()) -> dict[int, str]:
         return {i: held.GetSegment(name).GetName() for i, name in enumerate(chosenSegments(node, segments), 1)}
     display = node.GetDisplayNode()
     colours = display.GetColorNode() if display is not None else None
-    # Slicer's own tables name labels that no atlas has numbered
-    if colours is None or not colours.IsA("vtkMRMLColorTableNode") or colours.GetType() != colours.User:
+    if colours is None or not colours.IsA("vtkMRMLColorTableNode") or not _namesLabels(colours.GetSingletonTag()):
         return {}
     labels = range(1, colours.GetNumberOfColors())
     return {label: colours.GetColorName(label) for label in labels if colours.GetColorDefined(label)}
+
+
+def _namesLabels(table: str | None) -> bool:
+    """Tell whether a colour table was made or chosen for its names; table: what Slicer calls those of its own."""
+    return table is None or (table.startswith("File") and table != GENERIC)
 
 
 def chosenSegments(node: Any, segments: Sequence[str] = ()) -> tuple[str, ...]:
@@ -112,12 +121,13 @@ def _isSegmentation(node: Any) -> bool:
     return node is not None and node.IsA("vtkMRMLSegmentationNode")
 
 
-def _labelVolumeOn(node: Any, like: Any) -> np.ndarray:
+def _labelVolume(node: Any) -> np.ndarray:
     values = np.nan_to_num(arrayOf(node), posinf=0, neginf=0)
-    labels = values.astype(np.int32)
+    with np.errstate(invalid="ignore"):  # numbers that are too large differ below
+        labels = values.astype(np.int32)
     if not np.array_equal(labels, values):
         raise InputError(f"{nameOf(node)} is no label volume: its values are not whole numbers.")
-    return _resampled(labels, node, like)
+    return labels
 
 
 def _resampled(values: np.ndarray, node: Any, like: Any) -> np.ndarray:

@@ -51,7 +51,9 @@ def arrayOf(node: Any) -> np.ndarray:
 
 def refuseNoImage(node: Any) -> None:
     """Raise InputError where a node is no volume that holds one number per voxel."""
-    if node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
+    if node is None:
+        raise InputError("A volume is missing: choose one.")
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
         raise InputError(f"{nameOf(node)} is no scalar volume: choose a volume with one number per voxel.")
     image = node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None:
