@@ -140,7 +140,7 @@ def _doubt(phase: np.ndarray, named: str, warnings: list[str]) -> None:
     values = phase[np.isfinite(phase)]
     span = float(np.ptp(values)) if values.size else 0.0
     if 0 < span < LEAST_SPAN:
-        warnings.append(f"By --phase-scale {named} the phase spans {span:.2g} rad only: is it in another unit?")
+        warnings.append(f"By the phase scale {named} the phase spans {span:.2g} rad only: is it in another unit?")
 
 
 def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:
