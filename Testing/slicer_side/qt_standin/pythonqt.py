@@ -4,9 +4,11 @@ Properties are attributes, an attribute that does not exist cannot be set, `conn
 signal exists, and a slot gets as many arguments as it takes. Import this before a class of PySide6 is used.
 """
 
+import ctypes
 import inspect
 import os
 import re
+import sys
 from types import ModuleType
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -14,7 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
-METHODS = {"sizeHint", "minimumSizeHint", "layout", "parent"}
+METHODS = {"sizeHint", "minimumSizeHint", "spacing", "layout", "parent"}
 """Virtual or ordinary functions of the name of a property: PythonQt users call them, and C++ looks them up."""
 MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
 _connections: dict[int, list[tuple]] = {}
@@ -138,8 +140,16 @@ def adapt_object() -> None:
     QtCore.QObject.delete = lambda self: shiboken6.delete(self)  # noqa: PLW0108 (what is built in binds to nothing)
 
 
+def keep_booleans() -> None:
+    """Give True and False references enough: before Python 3.12, PySide6 takes one with every bool that is emitted."""
+    if sys.version_info < (3, 12):
+        for value in (True, False):
+            ctypes.c_ssize_t.from_address(id(value)).value += 1 << 30
+
+
 def make_qt() -> ModuleType:
     """Return the module `qt`: all of Qt in one flat namespace, with the ways of PythonQt."""
+    keep_booleans()
     qt = ModuleType("qt")
     for module in MODULES:
         for name in dir(module):
