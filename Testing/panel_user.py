@@ -78,10 +78,16 @@ class User:
         return menu.itemData(menu.currentIndex)
 
     def pick(self, name: str, node) -> None:
-        """Choose a node."""
+        """Choose a node from the list of a node selector."""
+        import qt
+
         selector = self.find(name)
-        selector.setCurrentNode(node)
-        assert selector.currentNode() is node
+        listed = [selector.nodeFromIndex(i) for i in range(selector.nodeCount())]
+        assert node in listed, f"{name} does not list {node.GetName()}"
+        box = selector.findChild(qt.QComboBox)
+        row = listed.index(node) + int(selector.noneEnabled)
+        box.setCurrentIndex(row)
+        box.activated.emit(row)
 
     def enter_time(self, row: int, text: str) -> None:
         """Type into the column of echo times."""
@@ -119,11 +125,10 @@ def user(qsm_widget):
 def images(nodes, small_head, user):
     """Return the phase and the magnitude volumes of the head, in the scene."""
     matrix = np.diag([*VOXEL_SIZE, 1.0])
-    made = [
+    return [
         [nodes.volume(array[..., i], matrix, name=f"gre_{kind}_e{i + 1}") for i in range(len(TIMES))]
         for kind, array in (("phase", small_head.scan.phase), ("mag", small_head.scan.magnitude))
     ]
-    return made
 
 
 @pytest.fixture
@@ -133,5 +138,6 @@ def ready(user, images):
     user.enter_time(0, "5 11 17 23")
     user.type("fieldStrengthEdit", "3")
     user.choose("presetComboBox", "fast")
+    user.unfold("stagesGroupBox")
     assert user.ui.applyButton.enabled, user.ui.readyLabel.text
     return user

@@ -1,4 +1,4 @@
-"""The panel's state in the parameter node: it survives the scene's file, and makes a request or says what is missing."""
+"""The panel's state in the parameter node survives the scene's file, and makes a request or says what is missing."""
 
 import dataclasses
 
@@ -52,8 +52,11 @@ def test_a_scene_has_one_parameter_node(parameters, slicer_scene):
 
 
 def test_a_new_node_holds_the_defaults(parameters):
-    assert parameters.settings == Settings.preset() and not parameters.settingsChanged
-    assert parameters.echoes == () and parameters.fieldStrength is None and parameters.b0Direction is None
+    assert parameters.settings == Settings.preset()
+    assert not parameters.settingsChanged
+    assert parameters.echoes == ()
+    assert parameters.fieldStrength is None
+    assert parameters.b0Direction is None
     assert (parameters.phaseScale, parameters.phaseSign) == ("auto", 1)
     assert parameters.keep == ("mask", "total_field", "local_field", "chi")
 
@@ -74,16 +77,21 @@ def test_everything_survives_the_file_of_a_scene(filled, slicer_scene, nodes, tm
     restored = saved_and_loaded(slicer_scene, tmp_path, ending)
 
     assert restored.node.GetParameter("settings") == text == settings.to_toml()
-    assert restored.settings == settings and restored.preset == "body" and restored.settingsChanged
+    assert restored.settings == settings
+    assert restored.preset == "body"
+    assert restored.settingsChanged
     assert [echo.time for echo in restored.echoes] == echo_times == list(TIMES)
     assert [echo.phase.GetName() for echo in restored.echoes] == ["phase 0", "phase 1", "phase 2"]
     assert [echo.magnitude.GetName() for echo in restored.echoes] == ["magnitude 0", "magnitude 1", "magnitude 2"]
-    assert restored.fieldStrength == 2.89362 and restored.b0Direction == (0.1, 1 / 3, -0.94)
+    assert restored.fieldStrength == 2.89362
+    assert restored.b0Direction == (0.1, 1 / 3, -0.94)
     assert (restored.phaseScale, restored.phaseSign) == ("4096.5", -1)
-    assert restored.maskSource == "node" and restored.maskSegments == ("a b", 'c"d')
+    assert restored.maskSource == "node"
+    assert restored.maskSegments == ("a b", 'c"d')
     assert restored.mask.IsA("vtkMRMLSegmentationNode")
     assert restored.labels.GetName() == "regions"
-    assert restored.keep == ("chi", "weights") and restored.name == "Sübject 1; a:b"
+    assert restored.keep == ("chi", "weights")
+    assert restored.name == "Sübject 1; a:b"
 
 
 def test_importing_a_scene_takes_its_parameters(filled, slicer_scene, nodes, tmp_path):
@@ -98,7 +106,8 @@ def test_importing_a_scene_takes_its_parameters(filled, slicer_scene, nodes, tmp
     slicer.util.loadScene(path, properties={"clear": False})
     imported = Parameters.ofScene(slicer_scene)
     assert slicer_scene.GetNumberOfNodesByClass("vtkMRMLScriptedModuleNode") == 1
-    assert [echo.time for echo in imported.echoes] == list(TIMES) and imported.name == ""
+    assert [echo.time for echo in imported.echoes] == list(TIMES)
+    assert imported.name == ""
     assert [echo.phase.GetName() for echo in imported.echoes] == ["phase 0", "phase 1", "phase 2"]
 
 
@@ -108,7 +117,9 @@ def test_closing_the_scene_brings_the_defaults_back(filled, slicer_scene):
     filled.preset = "fast"
     slicer_scene.Clear(False)
     parameters = Parameters.ofScene(slicer_scene)
-    assert parameters.echoes == () and parameters.preset == "default" and parameters.fieldStrength is None
+    assert parameters.echoes == ()
+    assert parameters.preset == "default"
+    assert parameters.fieldStrength is None
     assert parameters.node.GetAttribute("ModuleName") == "QSM"
 
 
@@ -116,12 +127,15 @@ def test_a_request_holds_what_was_chosen(filled, slicer_scene):
     filled.b0Direction, filled.phaseScale, filled.phaseSign, filled.name = (0, 0.6, 0.8), "degrees", -1, "head"
     filled.choosePreset("fast")
     request = filled.request()
-    assert request.echoTimes == TIMES and request.fieldStrength == 2.89362
+    assert request.echoTimes == TIMES
+    assert request.fieldStrength == 2.89362
     assert [node.GetName() for node in request.phases] == ["phase 0", "phase 1", "phase 2"]
     assert [node.GetName() for node in request.magnitudes] == ["magnitude 0", "magnitude 1", "magnitude 2"]
     assert request.settings == Settings.preset("fast")
     assert (request.b0Direction, request.phaseScale, request.phaseSign) == ((0, 0.6, 0.8), "degrees", -1)
-    assert request.mask is None and request.labels is None and request.name == "head"
+    assert request.mask is None
+    assert request.labels is None
+    assert request.name == "head"
 
 
 def test_a_request_without_magnitude(filled):
@@ -142,7 +156,8 @@ def test_sequences_give_their_volumes(parameters, nodes, slicer_scene):
     parameters.magnitudeSequence = nodes.sequence(np.exp(values))
     parameters.echoes = [Echo(time) for time in TIMES]
     request = parameters.request()
-    assert len(request.phases) == len(request.magnitudes) == 3 and request.echoTimes == TIMES
+    assert len(request.phases) == len(request.magnitudes) == 3
+    assert request.echoTimes == TIMES
     parameters.echoes = [Echo(TIMES[0])]
     with pytest.raises(InputError, match="Echo 2 has no echo time"):
         parameters.request()
@@ -199,13 +214,16 @@ def test_a_text_that_is_no_number_is_the_default(filled):
     filled.node.SetParameter("fieldStrength", "three")
     filled.node.SetParameter("phaseSign", "x")
     filled.node.SetParameter("maskSegments", "[")
-    assert filled.fieldStrength is None and filled.phaseSign == 1 and filled.maskSegments == ()
+    assert filled.fieldStrength is None
+    assert filled.phaseSign == 1
+    assert filled.maskSegments == ()
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_is_unchanged_until_something_is(parameters, name):
     parameters.choosePreset(name)
-    assert parameters.settings == Settings.preset(name) and not parameters.settingsChanged
+    assert parameters.settings == Settings.preset(name)
+    assert not parameters.settingsChanged
     parameters.settings = dataclasses.replace(parameters.settings, inversion=Step("tkd", {}))
     assert parameters.settingsChanged
 
@@ -215,7 +233,9 @@ def test_a_settings_file_is_that_of_the_command_line(parameters, tmp_path, endin
     settings = Settings.preset("fast").changed({"inversion.method": "tkd", "inversion.threshold": "0.123456789"})
     settings.write(tmp_path / f"mine.{ending}")
     parameters.importSettings(tmp_path / f"mine.{ending}")
-    assert parameters.settings == settings and parameters.preset == "custom" and not parameters.settingsChanged
+    assert parameters.settings == settings
+    assert parameters.preset == "custom"
+    assert not parameters.settingsChanged
     parameters.exportSettings(tmp_path / f"again.{ending}")
     assert (tmp_path / f"again.{ending}").read_text() == (tmp_path / f"mine.{ending}").read_text()
 
@@ -231,7 +251,8 @@ def test_a_bad_settings_file_changes_nothing(parameters, tmp_path):
     (tmp_path / "bad.toml").write_text("[inversion]\nthreshold = 3\nmethod = 'tkd'\n")
     with pytest.raises(InputError, match=r"bad\.toml.*Threshold"):
         parameters.importSettings(tmp_path / "bad.toml")
-    assert parameters.settings == Settings.preset("fast") and parameters.preset == "fast"
+    assert parameters.settings == Settings.preset("fast")
+    assert parameters.preset == "fast"
     with pytest.raises(InputError, match="cannot be written"):
         parameters.exportSettings(tmp_path / "absent" / "a.toml")
 

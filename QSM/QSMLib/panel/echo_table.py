@@ -88,7 +88,7 @@ class EchoTable:
         menu.addEnabled = menu.removeEnabled = False
         menu.noneEnabled = True
         menu.setMRMLScene(self.panel.scene)
-        self.panel.connect(menu, "currentNodeChanged(vtkMRMLNode*)", lambda: self._choose(row, kind, menu))
+        self.panel.connect(menu, "nodeActivated(vtkMRMLNode*)", lambda: self._choose(row, kind, menu))
         return menu
 
     def _choose(self, row: int, kind: str, menu: Any) -> None:

@@ -32,7 +32,7 @@ class MaskSection(Section):
         self.ui.maskSourceComboBox.addItem(_("Automatic"), METHODS_MASK)
         self.ui.maskSourceComboBox.addItem(_("Segmentation or label volume"), NODE_MASK)
         panel.connect(self.ui.maskSourceComboBox, "currentIndexChanged(int)", self._chooseSource)
-        panel.connect(self.ui.maskSelector, "currentNodeChanged(vtkMRMLNode*)", self._chooseNode)
+        panel.connect(self.ui.maskSelector, "nodeActivated(vtkMRMLNode*)", self._chooseNode)
         panel.connect(self.ui.maskSegmentsList, "itemChanged(QListWidgetItem*)", self._chooseSegments)
         panel.connect(self.ui.editMaskButton, "clicked()", self._edit)
 

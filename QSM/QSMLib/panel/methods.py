@@ -38,7 +38,7 @@ class MethodSection(Section):
         self.ui.presetComboBox.addItem(_("from a file"), CUSTOM)
         panel.connect(self.ui.presetComboBox, "currentIndexChanged(int)", self._choosePreset)
         panel.connect(self.ui.resetPresetButton, "clicked()", self._choosePreset)
-        panel.connect(self.ui.labelsSelector, "currentNodeChanged(vtkMRMLNode*)", self._chooseLabels)
+        panel.connect(self.ui.labelsSelector, "nodeActivated(vtkMRMLNode*)", self._chooseLabels)
         panel.connect(self.ui.importSettingsButton, "clicked()", self._import)
         panel.connect(self.ui.exportSettingsButton, "clicked()", self._export)
 

@@ -96,7 +96,11 @@ class Panel(VTKObservationMixin):
         self.ui.logText.appendPlainText(f"{time}  {text}")
 
     def connect(self, widget: Any, signal: str, action: Callable[[], None]) -> None:
-        """Call an action when the user changes a widget, but not when the panel itself does."""
+        """Call an action when the user changes a widget, but not when the panel itself does.
+
+        Of a menu of nodes, nodeActivated is the signal: currentNodeChanged also comes when the chosen node is removed
+        and its neighbour takes its place, and does not come between two nodes of one name.
+        """
         widget.connect(signal, lambda *_arguments: self.act(action))
 
     def act(self, action: Callable[[], None]) -> None:
@@ -147,6 +151,7 @@ class Panel(VTKObservationMixin):
         self.addObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self._onChanged)
         self.addObserver(self.scene, events.StartCloseEvent, self._onStartClose)
         self.addObserver(self.scene, events.EndCloseEvent, self._onEndClose)
+        self.addObserver(self.scene, events.NodeRemovedEvent, self._onChanged, priority=LAST)
         self.addObserver(self.scene, events.EndImportEvent, self._onEndBatch, priority=LAST)
         self.addObserver(self.scene, events.EndBatchProcessEvent, self._onEndBatch, priority=LAST)
         slicer.app.connect("aboutToQuit()", self.cleanup)
