@@ -1,7 +1,11 @@
 """The pipeline on nodes: the numbers of the command line to the last digit; all results, or one sentence and none."""
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +299,13 @@ def test_memory_is_told_before_the_run(logic, loaded):
     scan = 2 * 3 * np.prod(SHAPE) * 4
     assert needed(3) > scan
     assert needed(3) - needed(2) >= scan / 3
+
+
+def test_slicer_starts_without_the_libraries_of_the_computation():
+    """Slicer imports the module when it starts: what takes seconds to load waits until it is used."""
+    said = "import sys, slicer; import QSMLib.logic; print([m for m in ('scipy', 'SimpleITK') if m in sys.modules])"
+    paths = os.pathsep.join(map(str, (Path(__file__).parents[1], Path(__file__).parents[1] / "QSM")))
+    done = subprocess.run(
+        [sys.executable, "-c", said], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
