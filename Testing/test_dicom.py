@@ -137,7 +137,9 @@ def test_ge_phase_is_in_milliradians(tmp_path):
     words = ["ORIGINAL", "PRIMARY", "OTHER"]
     write_volume(tmp_path, noise(-3100, 3000), GE, "phase", private=ge_part(1), ImageType=words)
     write_volume(tmp_path, noise(seed=1), GE, "magnitude", private=ge_part(0), ImageType=words)
-    assert np.allclose(read(tmp_path).scan.phase[..., 0], noise(-3100, 3000) / 1000, atol=1e-6)
+    loaded = read(tmp_path)
+    assert np.allclose(loaded.scan.phase[..., 0], noise(-3100, 3000) / 1000, atol=1e-6)
+    assert loaded.warnings == ["The header of the phase names no unit: it was taken as milliradians, as GE stores it."]
 
 
 def test_canon_names_the_component(tmp_path):

@@ -100,10 +100,8 @@ def _candidate(volumes: Volumes, unreadable: Sequence[str]) -> Candidate | None:
 
 
 def _warnings(volumes: Volumes, parts: Sequence[str], unreadable: Sequence[str]) -> tuple[str, ...]:
-    said = []
     slices = [s for (part, _), several in volumes.items() if part in parts for s in several]
-    if any(s.filtered for s in slices):
-        said.append("The image type of the phase says SWI: if it was high-pass filtered, the map will be wrong.")
+    said = list(dict.fromkeys(s.doubt for s in slices if s.doubt))
     if unreadable:
         said.append(f"{len(unreadable)} files of the folder cannot be read; the first: {unreadable[0]}")
     if len({s.series.field_strength for s in slices}) > 1:

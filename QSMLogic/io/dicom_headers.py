@@ -54,6 +54,9 @@ IMAGES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.1
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """A file compressed as a whole: its header alone may unfold to any size, and no scanner writes it."""
 
+FILTERED = "The image type of the phase says SWI: if it was high-pass filtered, the map will be wrong."
+GE_UNIT = "The header of the phase names no unit: it was taken as milliradians, as GE stores it."
+
 FIELD_STRENGTHS, LONGEST_ECHO = (0.01, 30.0), 500.0
 """T, ms; numbers beyond are in another unit, or damaged."""
 
@@ -78,7 +81,8 @@ class Series:
 class Slice:
     """A slice: the part (one of PARTS) and echo (s, or its number below 0) it shows, and its plane (mm, LPS).
 
-    axes: of a row and of a column; spacing: along them; size: voxels along them; thickness: where it is said.
+    axes: of a row and of a column; spacing: along them; size: voxels along them; thickness: where it is said; doubt: a
+    sentence on what the header leaves open, empty where it does not.
     """
 
     frame: Frame
@@ -90,7 +94,7 @@ class Slice:
     spacing: tuple[float, float]
     size: tuple[int, int]
     thickness: float | None
-    filtered: bool
+    doubt: str
 
 
 def read_slices(path: Path) -> list[Slice]:
@@ -178,9 +182,14 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
     spacing = numbers_of(chain, "PixelSpacing", 2)
     if position is None or axes is None or spacing is None or min(spacing) <= 0:
         raise InputError(f"{path.name} does not say where its slices lie (position, orientation, pixel spacing).")
-    series, part = _series(chain), _part(chain)
-    slope, intercept, units = _scaling(chain, part, series.manufacturer)
-    scale = _philips_scale(chain, slope) if part in ("magnitude", "real", "imaginary") else 1.0
+    series = _series(chain)
+    part = _part(chain, series.manufacturer)
+    slope, intercept, units = _scaling(chain, part)
+    doubt = FILTERED if part == "phase" and "SWI" in _type(chain) else ""
+    if part == "phase" and units.lower() not in UNITS and series.manufacturer.startswith("GE") and slope == 1:
+        units, doubt = "mrad", doubt or GE_UNIT
+    own = series.manufacturer.startswith("PHILIPS") and part != "phase"
+    scale = _philips_scale(chain, slope) if own else 1.0
     return Slice(
         Frame(path, index, position, slope, intercept, units, scale),  # type: ignore[arg-type]
         series,
@@ -191,7 +200,7 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
         (spacing[1], spacing[0]),
         (int(value_of(chain, "Columns")), int(value_of(chain, "Rows"))),
         number_of(chain, "SpacingBetweenSlices") or number_of(chain, "SliceThickness"),
-        part == "phase" and "SWI" in _type(chain),
+        doubt,
     )
 
 
@@ -221,12 +230,12 @@ def _series(chain: list[Any]) -> Series:
     )
 
 
-def _part(chain: list[Any]) -> str:
+def _part(chain: list[Any], manufacturer: str) -> str:
     """Return the part a slice shows, empty for what was computed from the images of the echoes."""
     component = WORDS.get(text_of(chain, "ComplexImageComponent").upper())
     if component:
         return component
-    own = number_of(chain, GE_PART)
+    own = number_of(chain, GE_PART) if manufacturer.startswith("GE") else None
     if own is not None and own in range(len(GE_PARTS)):
         return GE_PARTS[int(own)]
     words = _type(chain)
@@ -250,7 +259,7 @@ def _echo(chain: list[Any]) -> float:
     return -(number_of(chain, "EchoNumbers") or 1.0)
 
 
-def _scaling(chain: list[Any], part: str, manufacturer: str) -> tuple[float, float, str]:
+def _scaling(chain: list[Any], part: str) -> tuple[float, float, str]:
     """Return slope, intercept and the unit of what they give: where it is an angle, as real-world values are mapped."""
     for item in chain:
         units = item.get("MeasurementUnitsCodeSequence")
@@ -259,10 +268,7 @@ def _scaling(chain: list[Any], part: str, manufacturer: str) -> tuple[float, flo
         if part == "phase" and unit.lower() in UNITS and slope and intercept is not None:
             return slope, intercept, unit
     slope, intercept = number_of(chain, "RescaleSlope") or 1.0, number_of(chain, "RescaleIntercept") or 0.0
-    unit = text_of(chain, "RescaleType") if part == "phase" else ""
-    if part == "phase" and unit.lower() not in UNITS and manufacturer.startswith("GE") and (slope, intercept) == (1, 0):
-        return slope, intercept, "mrad"  # GE stores phase so, and its header does not say it
-    return slope, intercept, unit
+    return slope, intercept, text_of(chain, "RescaleType") if part == "phase" else ""
 
 
 def _philips_scale(chain: list[Any], slope: float) -> float:
