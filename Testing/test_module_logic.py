@@ -239,6 +239,8 @@ def own(loaded):
         (lambda n, g: {"phases": []}, "No phase volume is chosen"),
         (lambda n, g: {"phases": None}, "No phase volume is chosen"),
         (lambda n, g: {"magnitudes": g["magnitude"][:2]}, "3 phase but 2 magnitude volumes are chosen"),
+        (lambda n, g: {"regions": n.scene.AddNewNodeByClass("vtkMRMLModelNode", "skin")}, "skin cannot be the regions"),
+        (lambda n, g: {"phases": g["phase"][0], "magnitudes": None, "times": None}, "The echo times are missing"),
         (lambda n, g: {"phaseScale": 1}, "which is not radians"),
     ],
 )

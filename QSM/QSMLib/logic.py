@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from QSMLogic.errors import InputError
 
 from .job import Job
+from .labels import refuseNoLabels
 from .request import KEPT, Request
 from .volumes import echoNodes
 
@@ -44,7 +45,7 @@ class Logic:
         self,
         magnitudeNodes: Any,
         phaseNodes: Any,
-        echoTimes: Sequence[float],
+        echoTimes: Sequence[float] | float,
         fieldStrength: float,
         *,
         settings: Settings | str | Path = "default",
@@ -67,10 +68,12 @@ class Logic:
         may raise Cancelled; all else as in Request.
         Raises InputError, one sentence, where something cannot be used.
         """
+        if regions is not None:
+            refuseNoLabels(regions, "regions")
         request = Request(
             phases=echoNodes(_several(phaseNodes), self.scene),
             magnitudes=echoNodes(_several(magnitudeNodes), self.scene),
-            echoTimes=tuple(echoTimes),
+            echoTimes=tuple(_several(echoTimes)),
             fieldStrength=fieldStrength,
             settings=settingsOf(settings),
             mask=mask,
@@ -95,14 +98,15 @@ class Logic:
 
         from .files import writeInputs  # noqa: PLC0415
 
-        folder = Path(tempfile.mkdtemp(prefix="qsm-"))
+        folder = None
         try:
+            folder = Path(tempfile.mkdtemp(prefix="qsm-"))
             job = Job(writeInputs(request, folder), folder)
-        except OSError as error:
-            rmtree(folder, ignore_errors=True)
-            raise InputError(in_words(error, folder)) from None
-        except BaseException:
-            rmtree(folder, ignore_errors=True)
+        except BaseException as error:
+            if folder is not None:
+                rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InputError(in_words(error, tempfile.gettempdir())) from None
             raise
         self._requests[job] = request
         return job
@@ -155,8 +159,8 @@ def settingsOf(said: Settings | str | Path) -> Settings:
         raise InputError(f"The settings are no TOML document: {error}.") from None
 
 
-def _several(nodes: Any) -> Iterable[Any]:
-    """Return nodes as they were given, one alone or none as a sequence."""
-    if nodes is None:
+def _several(things: Any) -> Iterable[Any]:
+    """Return nodes or numbers as they were given, one alone or none as a sequence."""
+    if things is None:
         return ()
-    return nodes if isinstance(nodes, Iterable) else (nodes,)
+    return things if isinstance(things, Iterable) else (things,)
