@@ -5,9 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_measurement import CAUDATE, CSF, add_segmentation, add_volume, colours, example, label_image, side
-
-__all__ = ["colours", "side"]
+from measuring import CAUDATE, CSF, add_segmentation, add_volume, example, label_image
 
 
 @pytest.fixture
@@ -81,7 +79,7 @@ def test_measuring_shows_a_table_in_the_panel_and_in_the_scene(section, regions,
 
 
 def test_saving_writes_the_file_that_was_chosen(section, regions, side, tmp_path, monkeypatch):
-    import qt  # noqa: PLC0415
+    import qt
 
     section.measureButton.click()
     answer = [str(tmp_path / "regions")]
@@ -181,3 +179,29 @@ def test_the_map_of_a_run_is_chosen(section, chi, side):
     new = add_volume(side, example(), name="new")
     section.panel.resultsChanged(SimpleNamespace(chi=new, nodes={"chi": new}))
     assert section.mapsSelector.checkedNodes() == (new,)
+
+
+def test_from_apply_to_the_table(ready, nodes, side, tmp_path, monkeypatch):
+    """A run, regions drawn on its magnitude, and the same bytes from the panel and from Python."""
+    import qt
+
+    ready.run()
+    assert ready.message.startswith("Done in"), ready.message
+    ready.unfold("measureCollapsibleButton")
+    (chi,) = ready.find("measure_maps").checkedNodes()
+    assert chi.GetAttribute(side.results.MAP_ATTRIBUTE) == "chi"
+    shape = chi.GetImageData().GetDimensions()
+    deep, back = np.zeros(shape, bool), np.zeros(shape, bool)
+    deep[14:20, 18:26, 16:20], back[20:26, 12:18, 16:20] = True, True
+    regions = nodes.segmentation({"deep": deep, "back": back}, chi)
+    ready.pick("measure_regions", regions)
+    ready.choose("measure_reference", "back")
+    ready.click("measure_apply")
+    values, inside = side.volumes.arrayOf(chi), side.maps.maskOf(chi)
+    table = ready.find("measure_table").mrmlTableNode()
+    mean = float(table.GetCellText(1, table.GetColumnIndex("mean")))
+    assert mean == pytest.approx(values[deep & inside].mean() - values[back & inside].mean(), abs=1e-6)
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", staticmethod(lambda *_: str(tmp_path / "panel.csv")))
+    ready.click("measure_save")
+    ready.panel.logic.measure(chi, regions, reference="back").writeCsv(tmp_path / "python.csv")
+    assert (tmp_path / "panel.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()

@@ -4,9 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_measurement import CAUDATE, CSF, PUTAMEN, add_segmentation, add_volume, by_name, example, side
-
-__all__ = ["side"]
+from measuring import CAUDATE, CSF, PUTAMEN, add_segmentation, add_volume, by_name, example
 
 NAME = "QSMSegmentStatisticsPlugin"
 

@@ -25,11 +25,18 @@ TABLE_HEIGHT = 160
 """Pixels; enough for five regions."""
 
 
-NAMED = (
-    *("mapsSelector", "regionsSelector", "referenceBox", "measureButton"),
-    *("referenceLabel", "tableView", "saveButton", "chartButton", "rereferenceButton"),
-)
-"""Widgets that can be found by their name in Qt: this one after "measure_"."""
+NAMES = {
+    "mapsSelector": "measure_maps",
+    "regionsSelector": "measure_regions",
+    "referenceBox": "measure_reference",
+    "measureButton": "measure_apply",
+    "referenceLabel": "measure_said",
+    "tableView": "measure_table",
+    "saveButton": "measure_save",
+    "chartButton": "measure_chart",
+    "rereferenceButton": "measure_rereference",
+}
+"""Names of the widgets in Qt, by which scripts find them."""
 
 
 class Choices:
@@ -150,8 +157,8 @@ class MeasureSection(Section):
         buttons.addWidget(self.chartButton)
         for row in (self.referenceLabel, self.tableView, buttons, self.rereferenceButton):
             self.form.addRow(row)
-        for name in NAMED:
-            getattr(self, name).name = f"measure_{name}"
+        for attribute, name in NAMES.items():
+            getattr(self, attribute).name = name
 
     def _regions(self) -> tuple[Choice, ...]:
         """Return the regions; those of a label volume are looked for once, as long as its voxels stay the same."""
