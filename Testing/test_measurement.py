@@ -7,6 +7,7 @@ from measuring import (
     CSF,
     PUTAMEN,
     SHAPE,
+    SPACING,
     VOXEL,
     add_segmentation,
     add_volume,
