@@ -5,8 +5,8 @@ from itertools import count
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
@@ -19,12 +19,8 @@ TILT = 0.25
 
 ROW, COLUMN = np.array([1.0, 0, 0]), np.array([0, np.cos(TILT), np.sin(TILT)])
 SPACING, ORIGIN = (0.7, 0.9, 2.0), np.array([-30.0, 40.0, -50.0])
-GEOMETRY = Geometry(
-    SHAPE,
-    SPACING,
-    tuple(ORIGIN.tolist()),
-    tuple(np.column_stack([ROW, COLUMN, np.cross(ROW, COLUMN)]).ravel().tolist()),
-)
+AXES = np.column_stack([ROW, COLUMN, np.cross(ROW, COLUMN)])
+GEOMETRY = Geometry(SHAPE, SPACING, tuple(ORIGIN.tolist()), tuple(AXES.ravel().tolist()))
 
 SIEMENS = {"Manufacturer": "SIEMENS", "SoftwareVersions": "syngo MR E11"}
 PHILIPS = {"Manufacturer": "Philips Medical Systems"}
@@ -83,7 +79,7 @@ def write_volume(folder, values, vendor, part, **more):
     written = []
     for k in range(values.shape[2]):
         header = slice_header(vendor | extra, part, **more)
-        header.ImagePositionPatient = (ORIGIN + k * SPACING[2] * np.cross(ROW, COLUMN)).round(9).tolist()
+        header.ImagePositionPatient = (ORIGIN + k * SPACING[2] * AXES[:, 2]).round(9).tolist()
         header.ImageOrientationPatient = [*ROW.round(9), *COLUMN.round(9)]
         header.PixelSpacing = [SPACING[1], SPACING[0]]
         header.SliceThickness = SPACING[2]
@@ -111,6 +107,46 @@ def save(header, path):
         header.save_as(path, write_like_original=False)
     else:
         header.save_as(path, enforce_file_format=True)
+
+
+def write_enhanced(folder, volumes, vendor, parts=("magnitude", "phase")):
+    """Write one multi-frame file as the standard has it: what all frames share is said once.
+
+    volumes: stored whole numbers (x, y, z, echo) by part, the frames of which are mixed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    header = slice_header(vendor, "magnitude")
+    del header.EchoTime, header.ImageType
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
+    plane = _set(ImageOrientationPatient=[*ROW.round(9), *COLUMN.round(9)])
+    size = _set(PixelSpacing=[SPACING[1], SPACING[0]], SliceThickness=SPACING[2])
+    shared = _set(PlaneOrientationSequence=[plane], PixelMeasuresSequence=[size])
+    header.SharedFunctionalGroupsSequence = [shared]
+    frames, images = [], []
+    for k in reversed(range(SHAPE[2])):
+        place = (ORIGIN + k * SPACING[2] * AXES[:, 2]).round(9).tolist()
+        for part in parts:
+            slope, intercept = (2, -4096) if part == "phase" else (1, 0)
+            for echo, time in enumerate(TIMES[: volumes[part].shape[3]]):
+                frame = _set(
+                    PlanePositionSequence=[_set(ImagePositionPatient=place)],
+                    MREchoSequence=[_set(EffectiveEchoTime=time * 1000)],
+                    MRImageFrameTypeSequence=[_set(FrameType=["ORIGINAL", "PRIMARY", PARTS[part], "NONE"])],
+                    PixelValueTransformationSequence=[_set(RescaleSlope=slope, RescaleIntercept=intercept)],
+                )
+                frames.append(frame)
+                images.append(volumes[part][:, :, k, echo].T)
+    header.PerFrameFunctionalGroupsSequence, header.NumberOfFrames = frames, len(frames)
+    put_voxels(header, images[0].T)
+    header.PixelData = np.stack(images).astype("<u2").tobytes()
+    save(header, folder / "enhanced.dcm")
+
+
+def _set(**elements):
+    made = Dataset()
+    for name, value in elements.items():
+        setattr(made, name, value)
+    return made
 
 
 def change(path, **elements):

@@ -19,6 +19,7 @@ from dicom_files import (
     only,
     refused,
     siemens,
+    write_enhanced,
     write_volume,
 )
 from PIL import Image
@@ -28,6 +29,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from QSMLogic.errors import InputError
 from QSMLogic.io import dicom_voxels
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
+from QSMLogic.io.candidate import PARTS
 
 
 def read(folder):
@@ -69,6 +71,16 @@ def test_siemens_two_series_of_all_echoes(tmp_path):
     assert loaded.scan.grid.voxel_size == pytest.approx(SPACING)
     assert loaded.scan.echo_times == TIMES
     assert loaded.facts["said_by"]["echo_times"] == "the DICOM header"
+
+
+def test_enhanced_frames_in_any_order(tmp_path):
+    stored = {part: np.stack([noise(seed=10 * n + e) for e in range(3)], 3) for n, part in enumerate(PARTS[:2])}
+    write_enhanced(tmp_path, stored, SIEMENS)
+    loaded = read(tmp_path)
+    assert np.allclose(loaded.scan.phase, (stored["phase"] - 2048) * np.pi / 2048, atol=1e-6)
+    assert np.array_equal(loaded.scan.magnitude, stored["magnitude"])
+    assert loaded.geometry.difference(GEOMETRY) == ""
+    assert loaded.scan.echo_times == TIMES
 
 
 def test_siemens_without_a_rescale(tmp_path):

@@ -1,5 +1,6 @@
 """DICOM files that are damaged, lie, or are something else: a sentence, and nothing made for what cannot be there."""
 
+import os
 import shutil
 import tracemalloc
 
@@ -42,6 +43,20 @@ def test_a_folder_without_phase_is_named_with_what_it_holds(tmp_path):
     write_volume(tmp_path, noise(), SIEMENS, "magnitude", **others)
     with pytest.raises(InputError, match=r"holds 4 DICOM and 2 other files.*empty is empty \(zero bytes\)"):
         find_acquisitions(tmp_path)
+
+
+def test_pipes_are_left_alone_and_broken_links_are_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"holds 1 other files.*link cannot be read"):
+        find_acquisitions(tmp_path)
+
+
+def test_long_identifiers_that_differ_at_their_end_are_different(tmp_path):
+    for path in phase_slices(tmp_path):
+        place = pydicom.dcmread(path).ImagePositionPatient[2]
+        change(path, SOPInstanceUID=f"1.{'2' * 60}.{int(place) % 10}")
+    assert only(tmp_path).problem == ""
 
 
 def test_a_single_file_will_do(shared_data):

@@ -88,8 +88,9 @@ def _files(folder: Path) -> Iterator[Path]:
             count += 1
             if count > MOST_FILES:
                 raise InputError(f"{folder} holds more than {MOST_FILES} files: choose the folder of one examination.")
-            if not name.startswith("."):
-                yield Path(place, name)
+            path = Path(place, name)
+            if not name.startswith(".") and (path.is_file() or not path.exists()):  # no pipe; a broken link is told
+                yield path
 
 
 def _dicom(files: Sequence[Path]) -> tuple[list[Path], list[str]]:

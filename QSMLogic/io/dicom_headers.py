@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from .candidate import Frame, clean
-from .dicom_values import number_of, numbers_of, text_of, value_of
+from .dicom_values import number_of, numbers_of, text_of, uid_of, value_of
 from .phase_scale import UNITS
 
 MARK, PREAMBLE = b"DICM", 128
@@ -193,7 +193,7 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
     return Slice(
         Frame(path, index, position, slope, intercept, units, scale),  # type: ignore[arg-type]
         series,
-        (text_of(chain, "SOPInstanceUID"), index),
+        (uid_of(chain, "SOPInstanceUID") or str(path), index),
         part,
         _echo(chain),
         axes,
@@ -217,15 +217,15 @@ def _series(chain: list[Any]) -> Series:
         "FlipAngle": timing[1],
     }
     return Series(
-        study=text_of(chain, "StudyInstanceUID"),
-        uid=text_of(chain, "SeriesInstanceUID"),
+        study=uid_of(chain, "StudyInstanceUID"),
+        uid=uid_of(chain, "SeriesInstanceUID"),
         number=int(number_of(chain, "SeriesNumber") or 0),
         name=text_of(chain, "SeriesDescription") or text_of(chain, "ProtocolName"),
         patient=text_of(chain, "PatientID"),
         manufacturer=text_of(chain, "Manufacturer").upper(),
         field_strength=strength,
         gradient_echo="GR" in sequence.upper(),
-        protocol=(text_of(chain, "ProtocolName"), *timing),
+        protocol=(uid_of(chain, "ProtocolName"), *timing),
         facts=tuple((key, value) for key, value in facts.items() if value),
     )
 

@@ -29,6 +29,11 @@ def text_of(chain: list[Any], name: Any) -> str:
     return clean(" ".join(map(str, value)) if several else value)
 
 
+def uid_of(chain: list[Any], name: Any) -> str:
+    """Return a text to compare by, whole, empty where there is none."""
+    return str(value_of(chain, name) or "").strip()
+
+
 def number_of(chain: list[Any], name: Any) -> float | None:
     """Return a finite number, the first where there are several, None where there is none."""
     numbers = numbers_of(chain, name, 1)
