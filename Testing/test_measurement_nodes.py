@@ -115,3 +115,11 @@ def test_references_add_up_and_can_be_taken_away(side):
     assert not side.volumes.arrayOf(back)[:, 7].any()
     with pytest.raises(InputError, match="no reference to take away"):
         side.measurement.rereference(side.scene, chi, None, "none")
+
+
+def test_a_chart_can_still_be_made_when_the_map_is_gone(side):
+    chi = add_volume(side, example())
+    measured = side.measurement.measure(side.scene, chi, add_segmentation(side, chi, {"caudate": CAUDATE}))
+    side.scene.RemoveNode(chi)
+    assert measured.chartNode(side.scene).GetNumberOfPlotSeriesNodes() == 1
+    assert measured.tableNode(side.scene).GetNumberOfRows() == 2

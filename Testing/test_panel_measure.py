@@ -115,7 +115,13 @@ def test_a_new_map_with_the_reference(section, chi, regions, side):
     assert message(section) == "Added chi (CSF = 0)."
     made = side.slicer.util.getNode("chi (CSF = 0)")
     np.testing.assert_allclose(side.volumes.arrayOf(made), example() - 0.01, atol=1e-7)
+    section.mapsSelector.uncheck(chi)
+    section.mapsSelector.check(made)
     choose_reference(section, "None: as in the map")
+    section.measureButton.click()
+    assert section.referenceLabel.text == "chi (CSF = 0): as it is, relative to CSF."
+    section.mapsSelector.uncheck(made)
+    section.mapsSelector.check(chi)
     section.rereferenceButton.click()
     assert "chi has no reference to take away" in message(section)
 

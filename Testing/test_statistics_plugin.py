@@ -76,6 +76,14 @@ def test_the_module_registers_it_when_slicer_has_started(qsm_widget):
     assert [plugin.__name__ for plugin in SegmentStatisticsLogic.registeredPlugins] == [NAME]
 
 
+def test_without_segment_statistics_nothing_happens(slicer_app, monkeypatch):
+    from QSMLib import statistics_plugin  # noqa: PLC0415
+
+    monkeypatch.setattr(statistics_plugin, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "SegmentStatistics", None)
+    statistics_plugin.register()
+
+
 def test_the_numbers_are_those_of_the_table(statistics, side, chi, regions):
     logic = computed(statistics, regions, chi, reference="id of CSF")
     table = side.measurement.measure(side.scene, chi, regions).tables["chi"]

@@ -21,7 +21,9 @@ IN_ERODED_MASK = ("local_field", "chi")
 
 
 def unitOf(node: Any) -> str:
-    """Return the unit of a volume's values as a table shows it, such as "ppm"; empty where it has or names none."""
+    """Return the unit of a volume's values as a table shows it, such as "ppm"; empty where there is none."""
+    if node is None:
+        return ""
     if node.GetAttribute(UNIT_ATTRIBUTE) is not None:
         return node.GetAttribute(UNIT_ATTRIBUTE)
     units = node.GetVoxelValueUnits()

@@ -83,9 +83,10 @@ def measure(
 ) -> Measurement:
     """Measure one map or several (by name) in the regions of a segmentation or label volume that may lie anywhere.
 
-    segments: IDs or names of the regions to measure, all where empty; reference: what becomes zero in susceptibility
-    maps (`none`, `mean` of the mask, a region's ID or name; of other maps the zero is fixed); mask: segmentation or
-    label volume in which the maps are valid, else the mask of the run that made the map, else where the map is not 0.
+    scene: that of the nodes; nothing is added to it. segments: IDs or names of the regions to measure, all where empty;
+    reference: what becomes zero in susceptibility maps (`none`, `mean` of the mask, a region's ID or name; of other
+    maps the zero is fixed); mask: segmentation or label volume in which the maps are valid, else the mask of the run
+    that made the map, else where the map is not 0.
     Raises InputError where a node cannot be used, or the reference holds no voxel.
     """
     named = dict(maps) if isinstance(maps, Mapping) else {nameOf(maps): maps}

@@ -105,6 +105,8 @@ class QSMSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
         measure = self.measures.get(key)
         if measure is None:
             return None
+        from .maps import unitOf  # noqa: PLC0415 (see above)
+
         volume = self.node("ScalarVolume")
         quantity = _entry(measure.quantity) or _held(volume, "GetVoxelValueQuantity")
         unit = _entry(measure.unit) or _held(volume, "GetVoxelValueUnits")
@@ -112,7 +114,7 @@ class QSMSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
             name=measure.name,
             title=measure.title,
             description=measure.description,
-            units=_shortUnit(unit),
+            units=measure.unit[0] if measure.unit else unitOf(volume),
             quantityDicomCode=quantity.GetAsString() if quantity else None,
             unitsDicomCode=unit.GetAsString() if unit else None,
             derivationDicomCode=self.createCodedEntry(*measure.code, True) if measure.code else None,
@@ -156,8 +158,3 @@ def _entry(code: tuple[str, str, str] | None) -> Any:
 
 def _held(volume: Any, getter: str) -> Any:
     return getattr(volume, getter)() if volume is not None else None
-
-
-def _shortUnit(unit: Any) -> str:
-    """Return the unit's code as it is read: "ppm" for the "[ppm]" of UCUM."""
-    return (unit.GetCodeValue() or "").strip("[]") if unit is not None else ""

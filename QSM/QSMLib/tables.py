@@ -72,8 +72,9 @@ def addChart(
 def placeBeside(scene: Any, node: Any, other: Any) -> None:
     """Put a node where another one is in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(other))
-    hierarchy.CreateItem(parent or hierarchy.GetSceneItemID(), node)  # moves the item, where there is one
+    item = hierarchy.GetItemByDataNode(other)  # 0 where the other node has been removed
+    parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
+    hierarchy.CreateItem(parent, node)  # moves the item, where there is one
 
 
 def _addSeries(scene: Any, data: Any, position: int, row: RegionStatistics, colour: Any) -> str:

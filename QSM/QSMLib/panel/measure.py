@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..maps import isSusceptibility
+from ..maps import isSusceptibility, referenceOf
 from ..measurement import MEAN, NONE, Measurement, measure, rereference
 from ..parameters import Stored, StoredNode
 from ..regions import Choice, choicesOf
@@ -239,7 +239,9 @@ def _saidOf(measurement: Measurement) -> list[str]:
     for name, table in measurement.tables.items():
         zero = table.reference
         if zero is None:
-            said.append(_("{map}: as it is.").format(map=name))
+            before = referenceOf(measurement.maps[name])
+            text = _("{map}: as it is, relative to {reference}.") if before else _("{map}: as it is.")
+            said.append(text.format(map=name, reference=before and before.name))
             continue
         text = _("{map}: {reference} = 0; it had mean {mean:.3g}, SD {sd:.3g} {unit} ({voxels} voxels).")
         values = {"mean": zero.mean, "sd": zero.sd, "unit": table.unit, "voxels": zero.voxels}
