@@ -1,6 +1,5 @@
 """Modules `qt`, `ctk` and `PythonQt`, and the qMRML widgets of `slicer`, on PySide6 without a display."""
 
-import ctypes
 import importlib
 import sys
 from types import ModuleType
@@ -28,17 +27,10 @@ def say(_kind, _context, text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def keep_true_alive() -> None:
-    """Give `True` more references than a session can lose: before Python 3.12 PySide's `emit` gives one away."""
-    if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(True)).value += 2**40
-
-
 def install(settings_folder: str) -> ModuleType:
     """Make the modules importable and start Qt; once per process. Return `qt`."""
     if "qt" in sys.modules:
         return sys.modules["qt"]
-    keep_true_alive()
     qt = sys.modules["qt"] = make_qt()
     qt.qInstallMessageHandler(say)
     qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)

@@ -4,11 +4,9 @@ Properties are attributes, an attribute that does not exist cannot be set, `conn
 signal exists, and a slot gets as many arguments as it takes. Import this before a class of PySide6 is used.
 """
 
-import ctypes
 import inspect
 import os
 import re
-import sys
 from types import ModuleType
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -140,16 +138,8 @@ def adapt_object() -> None:
     QtCore.QObject.delete = lambda self: shiboken6.delete(self)  # noqa: PLW0108 (what is built in binds to nothing)
 
 
-def keep_booleans() -> None:
-    """Give True and False references enough: before Python 3.12, PySide6 takes one with every bool that is emitted."""
-    if sys.version_info < (3, 12):
-        for value in (True, False):
-            ctypes.c_ssize_t.from_address(id(value)).value += 1 << 30
-
-
 def make_qt() -> ModuleType:
     """Return the module `qt`: all of Qt in one flat namespace, with the ways of PythonQt."""
-    keep_booleans()
     qt = ModuleType("qt")
     for module in MODULES:
         for name in dir(module):
