@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from QSMLogic.errors import InputError
 
 from .. import folders, samples
+from ..display import fitViews, hideMap
 from ..echo_names import echoesByName
 from ..parameters import VOLUMES, Echo, Together
 from ..volumes import nodesOf
@@ -56,6 +57,9 @@ class LoadingSection(Section):
             parameters.b0Direction = acquisition.b0Direction
             parameters.phaseScale, parameters.phaseSign = acquisition.phaseScale, 1
             parameters.labels = acquisition.labels
+        shown = (acquisition.magnitudes or acquisition.phases)[0]
+        hideMap(self.panel.scene, shown)
+        fitViews(self.panel.scene, shown)
         loaded = _("Loaded {name}.").format(name=acquisition.name)
         self.panel.say(" ".join([loaded, *acquisition.warnings]), "warning" if acquisition.warnings else "info")
 
