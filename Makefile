@@ -4,6 +4,7 @@
 # make bench   measure time and error of every method
 # make evidence  compare ways through the pipeline on several heads
 # make docs    write the methods' pages anew, with pictures
+# make screenshots  draw the panel with the sample data in it, for the documentation
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 OLDEST := 3.11
 
-.PHONY: venv system demo test lint bench docs evidence clean
+.PHONY: venv system demo test lint bench docs evidence screenshots clean
 
 venv: $(READY)
 
@@ -52,6 +53,9 @@ docs: $(READY)
 
 evidence: $(READY)
 	$(BIN)/python Testing/robustness.py
+
+screenshots: system $(READY)
+	$(BIN)/python Testing/screenshots.py
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

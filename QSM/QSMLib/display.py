@@ -26,6 +26,9 @@ CHOSEN_ATTRIBUTE = "QSM.coloursChosen"
 FIELDS = ("total_field", "local_field")
 """Maps that are shown in diverging colours unless other ones are asked for."""
 
+LEGEND_SIZE = (0.1, 0.35)
+"""Parts of a view's width and height; Slicer's own size hides more of the image."""
+
 LABEL_FORMAT = "%.2g"
 """Of the numbers beside a colour legend: 0.05 ppm and 60 1/s both want two digits."""
 
@@ -212,6 +215,8 @@ def _showLegend(scene: Any, mapNode: Any) -> None:
         return
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(mapNode)
     shown = windowOf(mapNode)
+    if legend.GetAttribute(MAP_ATTRIBUTE) is None:  # new: later a user may have changed it
+        legend.SetSize(*LEGEND_SIZE)
     legend.SetAttribute(MAP_ATTRIBUTE, shown.title)
     legend.SetTitleText(f"{shown.title} [{shown.unit}]" if shown.unit else shown.title)
     legend.SetLabelFormat(LABEL_FORMAT)
