@@ -248,3 +248,12 @@ def test_help_says_what_a_parameter_is_in_words(capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "Largest radius: of the spherical mean; 2 to 40 mm; default 12" in said
     assert "--total-field FILE total field, ppm" in said
+
+
+def test_uncompressed_images_are_the_same_ones(inputs, finished, tmp_path):
+    words = ["run", *given(inputs, "phase", "magnitude", "mask"), "--out", str(tmp_path), "--uncompressed"]
+    assert main(words) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {n.removesuffix(".gz") for n in RESULTS} | REPORTS
+    np.testing.assert_array_equal(read_image(tmp_path / "chimap.nii")[0], read_image(finished / "chimap.nii.gz")[0])
+    assert main([*words[:-1], "--force"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == RESULTS | REPORTS

@@ -55,7 +55,7 @@ def test_a_run_reports_and_leaves_its_results(words, folder):
     assert (job.fraction, job.message) == (1.0, "Done")
     assert [fraction for fraction, _ in told] == sorted(fraction for fraction, _ in told)
     assert any("Dipole inversion" in message for _, message in told)
-    assert read_volume(job.output / "chimap.nii.gz")[0].any()
+    assert read_volume(job.output / "chimap.nii")[0].any()
     job.close()
     assert not folder.exists()
     job.close()

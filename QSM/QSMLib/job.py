@@ -60,7 +60,7 @@ class Job:
         self.finished = self.cancelled = False
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         try:
-            self._process = self._started([*words, "--out", str(self.output), "--child"])
+            self._process = self._started([*words, "--out", str(self.output), "--child", "--uncompressed"])
         except OSError as error:
             self.close()
             raise InputError(f"The computation could not be started: {error.strerror} ({_python()}).") from None
@@ -75,6 +75,7 @@ class Job:
 
     def poll(self) -> bool:
         """Take in what the child said, and return whether it still runs. Never waits."""
+        time.sleep(0)  # in Slicer, other threads run only while Python does: here the reader has its turn
         ended = not self._reader.is_alive() and self._process.poll() is not None
         while not self._lines.empty():
             self._take(self._lines.get())

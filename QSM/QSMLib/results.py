@@ -14,7 +14,7 @@ import slicer
 import vtk
 
 from QSMLogic.commands.run import TEXTS
-from QSMLogic.commands.writing import FILES, PROVENANCE, file_of
+from QSMLogic.commands.writing import FILES, PLAIN, PROVENANCE, file_of
 from QSMLogic.io.nifti import read_image
 from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
@@ -129,13 +129,19 @@ def _read(folder: Path, request: Request) -> _Found:
     maps: dict[str, np.ndarray] = {}
     for name in FILES:
         if name in request.keep and name not in MASKS:
-            maps |= _echoes(name, read_image(folder / file_of(name))[0])
+            maps |= _echoes(name, read_image(_file(folder, name))[0])
     return _Found(
         maps,
-        {name: read_image(folder / file_of(name))[0][..., 0] > 0 for name in masks},
+        {name: read_image(_file(folder, name))[0][..., 0] > 0 for name in masks},
         _provenance(folder, request),
         {name: (folder / name).read_text("utf-8") for name in TEXTS},
     )
+
+
+def _file(folder: Path, name: str) -> Path:
+    """Return the file of a map, compressed or not."""
+    plain = folder / file_of(name, PLAIN)
+    return plain if plain.exists() else folder / file_of(name)
 
 
 def _echoes(name: str, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import OPTIONS, Settings, Step, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
 from .terminal import LineReporter, Reporter, end_with
-from .writing import FILES, OPTIONAL, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
+from .writing import ENDINGS, FILES, OPTIONAL, PACKED, PLAIN, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", type=Path, metavar="FILE", help="regions to refer to and to measure")
     add_facts(parser)
     add_output(parser, keep=[FILES[name] for name in OPTIONAL])
+    parser.add_argument("--uncompressed", action="store_true", help="images as .nii: larger, but written in no time")
     parser.add_argument("--figure", action="store_true", help=f"write {FIGURE} too (needs matplotlib)")
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
@@ -71,17 +72,20 @@ def _run(args: argparse.Namespace) -> None:
             f"--mask and --masking {chosen} are two masks: leave one out, or join them (--masking given {chosen})."
         )
     written = kept(FILES, args.keep)
-    names = [*map(file_of, written), *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
-    with OutputFolder(args.out, names, stale=[*map(file_of, FILES), FIGURE, TABLE], force=args.force) as out:
+    ending = PLAIN if args.uncompressed else PACKED
+    maps = [file_of(name, ending) for name in written]
+    names = [*maps, *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
+    others = [file_of(name, either) for name in FILES for either in ENDINGS]
+    with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE], force=args.force) as out:
         loaded = load(named)
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
-        write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry)
+        write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
         write_reports(out, args.command, named, loaded, result)
         if args.labels is not None:
             write_regions(out, loaded, result)
         if args.figure:
             draw(out.path(FIGURE), loaded, result)
-    print(f"{args.out}: {', '.join(file_of(name) for name in RESULTS if name in result.maps)} and more")
+    print(f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)} and more")
 
 
 def chosen_settings(args: argparse.Namespace) -> Settings:

@@ -33,10 +33,13 @@ OPTIONAL = tuple(name for name in FILES if name not in RESULTS)
 
 PROVENANCE = "provenance.json"
 
+PACKED, PLAIN = ENDINGS = ".nii.gz", ".nii"
+"""Endings of the images: compressed, or larger but written and read in no time."""
 
-def file_of(name: str) -> str:
+
+def file_of(name: str, ending: str = PACKED) -> str:
     """Return the file name of a map."""
-    return f"{FILES[name]}.nii.gz"
+    return FILES[name] + ending
 
 
 def kept(made: Iterable[str], keep: Iterable[str]) -> tuple[str, ...]:
@@ -46,10 +49,12 @@ def kept(made: Iterable[str], keep: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in made if name in wanted)
 
 
-def write_maps(out: OutputFolder, maps: Mapping[str, np.ndarray], names: Iterable[str], geometry: Geometry) -> None:
+def write_maps(
+    out: OutputFolder, maps: Mapping[str, np.ndarray], names: Iterable[str], geometry: Geometry, ending: str = PACKED
+) -> None:
     """Write these maps, in the geometry of the input."""
     for name in names:
-        write_image(out.path(file_of(name)), maps[name], geometry)
+        write_image(out.path(file_of(name, ending)), maps[name], geometry)
 
 
 def write_json(out: OutputFolder, name: str, content: Mapping[str, Any]) -> None:
