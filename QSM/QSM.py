@@ -96,5 +96,5 @@ class QSMTest(ScriptedLoadableModuleTest):
 def _offerToOtherModules() -> None:
     from QSMLib import samples, statistics_plugin  # noqa: PLC0415 (import QSMLogic: after Slicer has started)
 
-    samples.register()
+    samples.register(slicer.mrmlScene)
     statistics_plugin.register()

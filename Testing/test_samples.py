@@ -69,8 +69,8 @@ def test_slicer_lists_it_once_with_a_picture_and_loads_it_without_a_network(samp
     import SampleData
 
     monkeypatch.setattr("QSMLogic.phantom.head_phantom", lambda: small)  # the default one takes seconds
-    samples.register()
-    samples.register()
+    samples.register(slicer_scene)
+    samples.register(slicer_scene)
     (source,) = SampleData.SampleDataLogic.sampleDataSourcesByCategory("QSM")
     assert Path(source.thumbnailFileName).is_file()
     nodes = SampleData.SampleDataLogic.click("QSMPhantom")

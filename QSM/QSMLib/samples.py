@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import colorsys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from .display import fitViews, hideMap
@@ -60,8 +60,8 @@ def loadSample(scene: Any, phantom: Phantom | None = None) -> Acquisition:
     )
 
 
-def register() -> None:
-    """List the head in Slicer's module Sample Data. Call it once, when Slicer has started."""
+def register(scene: Any) -> None:
+    """List the head in Slicer's module Sample Data, which loads it into this scene. Call it when Slicer has started."""
     import SampleData  # noqa: PLC0415 (a module of Slicer, there when all modules are)
 
     logic = SampleData.SampleDataLogic
@@ -74,13 +74,12 @@ def register() -> None:
         uris="",  # nothing is downloaded, but Slicer counts the addresses
         fileNames=SAMPLE,
         nodeNames=NAME,
-        customDownloader=_loadAndShow,
+        customDownloader=partial(_loadAndShow, scene),
     )
 
 
-def _loadAndShow(_source: Any) -> list[Any]:
-    """Load the head into Slicer's own scene and show its first magnitude; return its nodes, as Slicer expects."""
-    scene = slicer.mrmlScene  # of the application whose module Sample Data calls
+def _loadAndShow(scene: Any, _source: Any) -> list[Any]:
+    """Load the head and show its first magnitude; return its nodes, as Slicer expects."""
     sample = loadSample(scene)
     hideMap(scene, sample.magnitudes[0])
     fitViews(scene, sample.magnitudes[0])
