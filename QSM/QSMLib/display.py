@@ -88,7 +88,8 @@ def shownMap(scene: Any) -> Shown:
     views = _compositeNodes(scene)
     if not views:
         return Shown(None, None)
-    behind, over = (scene.GetNodeByID(views[0].GetNthLayerVolumeID(layer) or "") for layer in (0, 1))
+    layers = (views[0].GetBackgroundVolumeID(), views[0].GetForegroundVolumeID())
+    behind, over = (scene.GetNodeByID(layer or "") for layer in layers)
     if over is None and _isMap(behind):
         behind, over = None, behind
     covers = over is not None and behind is not None  # else the opacity is of nothing: 0 in a new scene
