@@ -121,7 +121,10 @@ class MeasureSection(Section):
             selector.setMRMLScene(None)
 
     def _makeSelectors(self) -> None:
-        form = qt.QFormLayout(self.frame)
+        self.column = qt.QVBoxLayout(self.frame)
+        form = qt.QFormLayout()
+        self.column.addLayout(form)
+        form.setFieldGrowthPolicy(qt.QFormLayout.AllNonFixedFieldsGrow)
         self.mapsSelector = slicer.qMRMLCheckableNodeComboBox()
         self.mapsSelector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         self.mapsSelector.showChildNodeTypes = False
@@ -133,19 +136,20 @@ class MeasureSection(Section):
             selector.addEnabled = selector.removeEnabled = False
         self.regionsSelector.noneEnabled = True
         self.referenceBox = qt.QComboBox()
-        self.referenceBox.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self.referenceBox.toolTip = _("What becomes zero in susceptibility maps; the zero of other maps is fixed.")
+        for box in (self.mapsSelector, self.regionsSelector, self.referenceBox):
+            box.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)  # a long name leaves the panel narrow
         self.measureButton = qt.QPushButton(_("Measure"))
         form.addRow(_("Maps:"), self.mapsSelector)
         form.addRow(_("Regions:"), self.regionsSelector)
         form.addRow(_("Reference:"), self.referenceBox)
-        form.addRow(self.measureButton)
-        self.form = form
+        self.column.addWidget(self.measureButton)
 
     def _makeResults(self) -> None:
         self.tableView = slicer.qMRMLTableView()
         self.tableView.setMinimumHeight(TABLE_HEIGHT)
         self.referenceLabel = qt.QLabel()
+        self.referenceLabel.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
         self.referenceLabel.wordWrap = True
         self.saveButton = qt.QPushButton(_("Save CSV..."))
         self.chartButton = qt.QPushButton(_("Show chart"))
@@ -155,8 +159,10 @@ class MeasureSection(Section):
         buttons = qt.QHBoxLayout()
         buttons.addWidget(self.saveButton)
         buttons.addWidget(self.chartButton)
-        for row in (self.referenceLabel, self.tableView, buttons, self.rereferenceButton):
-            self.form.addRow(row)
+        self.column.addWidget(self.referenceLabel)
+        self.column.addWidget(self.tableView)
+        self.column.addLayout(buttons)
+        self.column.addWidget(self.rereferenceButton)
         for attribute, name in NAMES.items():
             getattr(self, attribute).name = name
 
