@@ -228,6 +228,8 @@ def test_what_pythonqt_refuses_is_refused(sample):
         sample.ui.node.connect("currentNodeChange(vtkMRMLNode*)", print)
     with pytest.raises(TypeError, match="cannot be"):
         qt.QSpinBox().value = "many"
+    with pytest.raises(RuntimeError, match="waited for a person"):
+        qt.QFileDialog.getOpenFileName(sample.parent, "Open")
 
 
 def test_a_slot_that_raises_fails_the_test(sample):

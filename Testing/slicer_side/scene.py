@@ -1,5 +1,6 @@
 """A scene with the logics and nodes that Slicer makes when it starts: enough for code without Qt."""
 
+import atexit
 import json
 import shutil
 import sys
@@ -206,6 +207,7 @@ def world() -> World:
     """Return the one world of this process; make it where there is none, and hang it into the package `slicer`."""
     if not _world:
         made = World()
+        atexit.register(made.close)
         slicer.mrmlScene, slicer.app, slicer.modules = made.scene, made.app, made.modules
         sys.modules["slicer.modules"] = made.modules
         slicer.__path__.append(str(PYTHON / "slicer"))

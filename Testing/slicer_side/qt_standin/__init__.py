@@ -4,6 +4,7 @@ import importlib
 import sys
 from types import ModuleType
 
+from slicer_side.qt_standin.dialogs import refuse_dialogs
 from slicer_side.qt_standin.pythonqt import make_qt
 
 CTK = ("numbers", "folding", "ctk_widgets")
@@ -32,6 +33,7 @@ def install(settings_folder: str) -> ModuleType:
     if "qt" in sys.modules:
         return sys.modules["qt"]
     qt = sys.modules["qt"] = make_qt()
+    refuse_dialogs(qt)
     qt.qInstallMessageHandler(say)
     qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
     for scope in (qt.QSettings.UserScope, qt.QSettings.SystemScope):
