@@ -220,7 +220,10 @@ def test_the_python_gives_the_same_map(side, loaded, monkeypatch):
 
 
 def test_the_python_says_presets_by_name_and_other_settings_in_full(side, loaded):
-    assert "settings='fast'" in side.asPython(made(side, loaded, settings=Settings.preset("fast")), side.scene)
+    code = side.asPython(made(side, loaded, settings=Settings.preset("fast")), side.scene)
+    assert "settings='fast'" in code
+    assert "keep" not in code
+    assert "keep=('chi',)" in side.asPython(made(side, loaded, keep=("chi",)), side.scene)
     code = side.asPython(made(side, loaded), side.scene)
     assert '[inversion]\nmethod = "tkd"' in code
     compile(code, "console", "exec")

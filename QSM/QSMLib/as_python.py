@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from QSMLogic.errors import InputError
 from QSMLogic.settings import Settings, preset_names
 
+from .request import KEPT
 from .volumes import nameOf
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "b0Direction": None,
     "phaseScale": "auto",
     "phaseSign": 1,
+    "keep": KEPT,
     "name": "",
 }
 """What is said only where it is another."""
@@ -36,7 +38,6 @@ def asPython(request: Request, scene: Any = None) -> str:
         "settings": _settings(request.settings),
         **{role: _node(getattr(request, role), scene) for role in ("mask", "labels") if getattr(request, role)},
         **{name: repr(getattr(request, name)) for name, usual in DEFAULTS.items() if getattr(request, name) != usual},
-        "keep": repr(request.keep),
     }
     lines = [
         "import slicer",
