@@ -287,3 +287,22 @@ def test_echoes_are_found_by_the_names_of_volumes(slicer_scene, names, found):
     from QSMLib.echo_names import echoesByName
 
     assert echoesByName(names) == found
+
+
+@pytest.mark.parametrize(
+    ("phase", "scan"),
+    [
+        ("QSM phantom phase 1", "QSM phantom"),
+        ("sub-head_echo-1_part-phase_MEGRE", "sub-head_MEGRE"),
+        ("gre_phase_e1", "gre"),
+        ("sub 01 phase", "sub 01"),
+        ("GREphase", "GRE"),
+        ("phantom", "phantom"),
+        ("phase", "phase"),
+        ("pha_2", "pha_2"),
+    ],
+)
+def test_a_scan_is_called_by_what_its_echoes_share(slicer_scene, phase, scan):
+    from QSMLib.echo_names import scanName
+
+    assert scanName(phase) == scan

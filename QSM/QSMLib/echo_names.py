@@ -10,6 +10,12 @@ PHASE = re.compile(r"(?<![a-z])(phase|phas|pha|ph)(?![a-z])|(?<=[a-z])(phase)(?!
 
 MAGNITUDE = re.compile(r"(?<![a-z])(magnitude|magn|mag)(?![a-z])|(?<=[a-z])(magnitude|mag)(?![a-z])", re.IGNORECASE)
 
+ECHO = re.compile(r"(?<![a-z])(echo|te|e)[-_ ]?\d+(?![a-z0-9])", re.IGNORECASE)
+"""Number of an echo, as in "echo-1" or "e2"."""
+
+PHASE_ECHO = re.compile(rf"(part-)?({PHASE.pattern})([-_ ]*\d{{1,2}}(?![a-z0-9]))?", re.IGNORECASE)
+"""The word for phase, with what BIDS puts before it and the echo's number behind it."""
+
 MADE = re.compile(r"field|chi|mask|unwrapped|weights|residual|noise|quality", re.IGNORECASE)
 """Words in the names of results, which are no images to begin with."""
 
@@ -30,6 +36,12 @@ def echoesByName(names: Sequence[str]) -> list[tuple[int, int | None]]:
     if any(partner is None for _, partner in paired) and len(phases) == len(magnitudes):
         return list(zip(phases, magnitudes, strict=True))
     return paired
+
+
+def scanName(phase: str) -> str:
+    """Return what the name of a phase volume says of its scan: "head" for "head phase 1"."""
+    left = ECHO.sub("", PHASE_ECHO.sub("", phase))
+    return re.sub(r"([-_ ])[-_ ]+", r"\1", left).strip("-_ ") or phase
 
 
 def _stem(name: str, word: re.Pattern[str]) -> str:

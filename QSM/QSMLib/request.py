@@ -9,6 +9,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.io.phase_scale import PhaseScale
 from QSMLogic.scan import checked_echo_times, checked_field_strength
 
+from .echo_names import scanName
 from .labels import refuseNoLabels
 from .volumes import gridOf, nameOf, refuseNoImage, refuseOtherPlace
 
@@ -27,7 +28,7 @@ class Request:
     segmentation or a label volume, of any geometry, or None; maskSegments: IDs, none for all; b0Direction: voxel axes,
     None for the patient's z axis; phaseScale: a name of QSMLogic.io.phase_scale.SCALES, the units of one turn, or
     "auto"; phaseSign: -1 where phase falls with a positive field; keep: names of maps; name: begins the names of the
-    results, the first phase volume's by default.
+    results, by default what the first phase volume's says of the scan.
     Raises InputError where nodes are missing or do not belong together.
     """
 
@@ -78,7 +79,7 @@ class Request:
     @property
     def title(self) -> str:
         """What the names of the results begin with."""
-        return self.name.strip() or nameOf(self.phases[0])
+        return self.name.strip() or scanName(nameOf(self.phases[0]))
 
 
 def _refuseUnknownMaps(keep: tuple[str, ...]) -> None:

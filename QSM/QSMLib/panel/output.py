@@ -8,6 +8,7 @@ import qt
 
 from QSMLogic.commands.writing import FILES
 
+from ..echo_names import scanName
 from .section import Section
 
 RESULT = "chi"
@@ -40,7 +41,7 @@ class OutputSection(Section):
             box.checked = name == RESULT or name in parameters.keep
         self.ui.nameEdit.text = parameters.name
         first = next((echo.phase for echo in parameters.echoes if echo.phase), parameters.phaseSequence)
-        self.ui.nameEdit.placeholderText = first.GetName() if first else ""
+        self.ui.nameEdit.placeholderText = scanName(first.GetName()) if first else ""
 
     def _choose(self) -> None:
         self.panel.parameters.keep = [name for name, box in self.boxes.items() if box.checked]
