@@ -41,7 +41,9 @@ def picture():
 
 def test_after_a_run_chi_lies_over_the_magnitude(ready, images, slicer_scene):
     ready.run()
-    chi, magnitude = slicer_scene.GetFirstNodeByName("gre_phase_e1 chi"), images[1][0]
+    volumes = (slicer_scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode") for i in range(20))
+    chi = next(node for node in volumes if node is not None and node.GetAttribute("QSM.map") == "chi")
+    magnitude = images[1][0]
     assert layers(slicer_scene) == {(magnitude.GetID(), chi.GetID(), 1.0)}
     assert ready.find("showMapSelector").currentNode() is chi
     assert ready.find("showBehindSelector").currentNode() is magnitude
