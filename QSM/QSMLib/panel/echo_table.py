@@ -55,8 +55,9 @@ class EchoTable:
             text = "" if row.time is None else scaledText(row.time, MILLI)
             if self.table.item(i, TIME).text() != text:
                 self.table.item(i, TIME).setText(text)
-            menus[0].setCurrentNode(row.phase)
-            menus[1].setCurrentNode(row.magnitude)
+            for menu, node in zip(menus, (row.phase, row.magnitude), strict=True):
+                menu.setCurrentNode(node)
+                menu.toolTip = node.GetName() if node else ""  # the column is narrow
         sequences = self.panel.parameters.inputKind == SEQUENCES
         for column in (PHASE, MAGNITUDE):
             self.table.setColumnHidden(column, sequences)

@@ -56,7 +56,7 @@ class LoadingSection(Section):
             parameters.fieldStrength = acquisition.fieldStrength
             parameters.b0Direction = acquisition.b0Direction
             parameters.phaseScale, parameters.phaseSign = acquisition.phaseScale, 1
-            parameters.labels = acquisition.labels
+            parameters.labels, parameters.name = acquisition.labels, acquisition.name
         shown = (acquisition.magnitudes or acquisition.phases)[0]
         hideMap(self.panel.scene, shown)
         fitViews(self.panel.scene, shown)

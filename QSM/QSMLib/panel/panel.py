@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -92,8 +92,7 @@ class Panel(VTKObservationMixin):
 
     def log(self, text: str) -> None:
         """Add a line to the log."""
-        time = qt.QTime.currentTime().toString("HH:mm:ss")
-        self.ui.logText.appendPlainText(f"{time}  {text}")
+        self.ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
 
     def connect(self, widget: Any, signal: str, action: Callable[[], None]) -> None:
         """Call an action when the user changes a widget, but not when the panel itself does.

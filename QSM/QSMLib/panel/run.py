@@ -68,7 +68,10 @@ class RunSection(Section):
         """Begin a run."""
         if self.job is not None:
             raise InputError("A run is under way: wait for it, or cancel it.")
-        self.job, self._logged = self.panel.logic.start(self.request()), 0
+        request, self._logged = self.request(), 0
+        self.ui.applyButton.enabled = False  # the wait cursor lets events through
+        with slicer.util.WaitCursor():
+            self.job = self.panel.logic.start(request)
         self.panel.say(_("Computing..."))
         self.timer.start()
         self._showProgress()
@@ -110,7 +113,8 @@ class RunSection(Section):
         if job.error:
             job.close()
             raise InputError(job.error)
-        outputs = self.panel.logic.collect(job)
+        with slicer.util.WaitCursor():
+            outputs = self.panel.logic.collect(job)
         made = ", ".join(node.GetName() for node in outputs.nodes.values())
         text = _("Done in {seconds:.0f} s: {made}.").format(seconds=outputs.seconds, made=made)
         self.panel.say(" ".join([text, *outputs.warnings]), "warning" if outputs.warnings else "info")
