@@ -200,6 +200,19 @@ def test_sequences_bring_their_echo_times(user, nodes, small_head):
     assert user.message.startswith("Done in")
 
 
+def test_a_sequence_without_echo_times_asks_for_them(ready, nodes, small_head, images):
+    frames = nodes.sequence(np.moveaxis(small_head.scan.phase, -1, 0)[:3])
+    ready.choose("inputKindComboBox", "sequences")
+    ready.pick("phaseSequenceSelector", frames)
+    assert ready.times() == ["5", "11", "17"]  # as many as there are volumes
+    ready.enter_time(0, "")
+    assert "Echo 1 has no echo time" in ready.missing
+    ready.enter_time(0, "4")
+    assert ready.parameters.request().echoTimes == (0.004, 0.011, 0.017)
+    ready.choose("inputKindComboBox", "volumes")
+    assert [echo.phase for echo in ready.parameters.echoes] == images[0][:3]
+
+
 def test_images_that_do_not_belong_together_are_named(ready, nodes):
     other = nodes.volume(np.zeros((4, 5, 6), np.float32), name="small")
     ready.pick("echo2_phase", other)

@@ -161,6 +161,9 @@ def test_sequences_give_their_volumes(parameters, nodes, slicer_scene):
     parameters.echoes = [Echo(TIMES[0])]
     with pytest.raises(InputError, match="Echo 2 has no echo time"):
         parameters.request()
+    parameters.echoes = [Echo(time) for time in (*TIMES, 0.03)]
+    with pytest.raises(InputError, match="4 echo times"):
+        parameters.request()
 
 
 def without_phase(parameters):

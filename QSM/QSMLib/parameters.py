@@ -225,7 +225,7 @@ class Parameters:
         settings = self.settings
         scene = self.node.GetScene()
         phases, magnitudes = self.images(scene)
-        times = [row.time for row in self.echoes][: len(phases)]
+        times = [row.time for row in self.echoes]
         times += [None] * (len(phases) - len(times))
         if None in times:
             raise InputError(f"Echo {times.index(None) + 1} has no echo time: give it in ms.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -45,19 +46,26 @@ class InputSection(Section):
         self.table.refresh()
 
     def _chooseKind(self) -> None:
-        kinds = self.ui.inputKindComboBox
-        self.panel.parameters.inputKind = kinds.itemData(kinds.currentIndex)
+        parameters, kinds = self.panel.parameters, self.ui.inputKindComboBox
+        with Together(parameters.node):
+            parameters.inputKind = kinds.itemData(kinds.currentIndex)
+            self._fitRows()
 
     def _choosePhase(self) -> None:
-        """Make as many rows as the sequence has volumes, with its echo times where it knows them."""
-        parameters, sequence = self.panel.parameters, self.ui.phaseSequenceSelector.currentNode()
+        parameters = self.panel.parameters
         with Together(parameters.node):
-            parameters.phaseSequence = sequence
-            if sequence is not None:
-                count = sequence.GetNumberOfDataNodes()
-                times = [*(echo.time for echo in parameters.echoes), *[None] * count]
-                times = echoTimesOf(sequence) or times[:count]
-                parameters.echoes = [Echo(time) for time in times]
+            parameters.phaseSequence = self.ui.phaseSequenceSelector.currentNode()
+            self._fitRows()
+
+    def _fitRows(self) -> None:
+        """Make as many rows as a sequence has volumes, with its echo times where it knows them."""
+        parameters, sequence = self.panel.parameters, self.panel.parameters.phaseSequence
+        if parameters.inputKind != SEQUENCES or sequence is None:
+            return
+        count = sequence.GetNumberOfDataNodes()
+        rows = [*parameters.echoes, *[Echo()] * count][:count]
+        times = echoTimesOf(sequence) or [row.time for row in rows]
+        parameters.echoes = [replace(row, time=time) for row, time in zip(rows, times, strict=True)]
 
     def _chooseMagnitude(self) -> None:
         self.panel.parameters.magnitudeSequence = self.ui.magnitudeSequenceSelector.currentNode()

@@ -18,6 +18,9 @@ from .numerals import numberText
 LABEL_WIDTH = 120
 """Pixels; the labels of all forms are equally wide, so that the fields stand in one column."""
 
+GROUP_MARGIN = 4
+"""Pixels between the frame of a group and what is in it."""
+
 
 class ParameterForm:
     """Labelled editors of parameters, the advanced ones folded.
@@ -30,8 +33,8 @@ class ParameterForm:
         """Make an empty form."""
         self.name, self.panel, self.changed = name, panel, changed
         self.widget = qt.QWidget()
-        self.widget.setLayout(qt.QVBoxLayout())
-        self.widget.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout = qt.QVBoxLayout(self.widget)
+        self.layout.setContentsMargins(0, 0, 0, 0)
         self.editors: dict[str, Any] = {}
         self._shown: tuple[Parameter, ...] | None = None
         self._content: Any = None
@@ -55,19 +58,20 @@ class ParameterForm:
         simple = [p for p in self._shown if not p.info.advanced]
         advanced = [p for p in self._shown if p.info.advanced]
         if simple:
-            box.addLayout(self._rows(simple))
+            rows = qt.QWidget()
+            box.addWidget(rows)
+            self._addRows(simple, newForm(rows))
         if advanced:
             group = ctk.ctkCollapsibleGroupBox()
             group.title = _("Advanced")
             group.name = f"{self.name}_advanced"
-            group.setLayout(self._rows(advanced))
-            group.collapsed = True
             box.addWidget(group)
-        self.widget.layout().addWidget(self._content)
+            self._addRows(advanced, newForm(group, margin=GROUP_MARGIN))
+            group.collapsed = True
+        self.layout.addWidget(self._content)
         self.widget.visible = bool(self._shown)
 
-    def _rows(self, parameters: Sequence[Parameter]) -> Any:
-        form = newForm()
+    def _addRows(self, parameters: Sequence[Parameter], form: Any) -> None:
         for parameter in parameters:
             editor = self.editors[parameter.name] = editorFor(
                 parameter, lambda name=parameter.name: self._changed(name)
@@ -75,16 +79,18 @@ class ParameterForm:
             editor.widget.name = f"{self.name}_{parameter.name}"
             editor.widget.toolTip = parameterHelp(parameter)
             form.addRow(newLabel(parameter.info.label, editor.widget.toolTip), editor.widget)
-        return form
 
     def _changed(self, name: str) -> None:
         self.panel.act(lambda: self.changed(name, self.editors[name].value()))
 
 
-def newForm() -> Any:
-    """Return a layout of labels and fields."""
-    form = qt.QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
+def newForm(widget: Any, margin: int = 0) -> Any:
+    """Give a widget a layout of labels and fields.
+
+    A layout is made for its widget, not given to it later: what is added before belongs to Python alone, and goes.
+    """
+    form = qt.QFormLayout(widget)
+    form.setContentsMargins(margin, margin, margin, margin)
     form.setFieldGrowthPolicy(qt.QFormLayout.AllNonFixedFieldsGrow)
     return form
 

@@ -58,11 +58,11 @@ class StageForm:
         """Make the widgets and add them to a layout."""
         self.stage, self.panel = stage, panel
         self.form = StepForm(stage, stage, panel, self._change)
-        row = newForm()
+        row = qt.QWidget()
+        layout.addWidget(row)
         label = newLabel(STAGES[stage].label)
         label.text = f"<b>{STAGES[stage].label}</b>"
-        row.addRow(label, self.form.menu)
-        layout.addLayout(row)
+        newForm(row).addRow(label, self.form.menu)
         layout.addWidget(self.form.parameters.widget)
 
     def refresh(self) -> None:
@@ -144,15 +144,17 @@ class _MaskingRow:
         self.widget.deleteLater()
 
     def _arranged(self) -> Any:
-        widget, line, row = qt.QWidget(), qt.QHBoxLayout(), newForm()
+        widget, rows, line = qt.QWidget(), qt.QWidget(), qt.QWidget()
         box = qt.QVBoxLayout(widget)
         box.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.form.menu, 1)
-        line.addWidget(self.button)
-        row.addRow(newLabel(_("Method") if self.index == 0 else _("Then")), line)
-        row.addRow(self.combineLabel, self.combine)
-        box.addLayout(row)
+        box.addWidget(rows)
         box.addWidget(self.form.parameters.widget)
+        form, beside = newForm(rows), qt.QHBoxLayout(line)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(self.form.menu, 1)
+        beside.addWidget(self.button)
+        form.addRow(newLabel(_("Method") if self.index == 0 else _("Then")), line)
+        form.addRow(self.combineLabel, self.combine)
         return widget
 
     def _combine(self) -> None:
