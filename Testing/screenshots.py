@@ -1,12 +1,19 @@
 """Makes the pictures of the module for the documentation: the sample data go through the panel as a person would do it.
 
+    screenshots.py            the sample data
+    screenshots.py FOLDER     the real head in this folder (sub-head/anat), and its table on standard output
+
 The panel is the module's own, on stand-ins for Slicer's widgets; the views are rendered by Slicer's libraries.
 """
 
+import sys
 from pathlib import Path
 
+import invivo_panel
 from panel_user import User
 from slicer_side.application import load_module, start, unload_module
+
+from QSMLogic.roi import TITLES
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 TITLE = "QSM"
@@ -20,13 +27,57 @@ DRAWN = ("caudate", "putamen", "pallidum", "thalamus", "red nucleus", "nigra", "
 """Regions that are drawn in the views; the large ones would hide all others."""
 
 
-def main() -> None:
+MIDDLE = (39.0, 42.0, 28.0)
+"""Voxel of the real head at which its views are cut: through the lentiform nuclei."""
+
+COLUMNS = ("name", "mean", "sd", "median", "q1", "q3", "minimum", "maximum", "volume", "voxels")
+
+
+def main(arguments: list[str]) -> None:
     """Write the pictures."""
     start()
     user = User(load_module("QSM"))
-    compute_sample(user)
-    write_pictures(user)
+    if arguments:
+        show_real_head(user, Path(arguments[0]))
+    else:
+        compute_sample(user)
+        write_pictures(user)
     unload_module("QSM")
+
+
+def show_real_head(user, folder: Path) -> None:
+    """Compute, draw, measure, write the window and print the table."""
+    from slicer_side.pictures import write_window  # noqa: PLC0415 (Qt is there once the application is)
+
+    chi = invivo_panel.compute(user, folder)
+    regions = invivo_panel.draw(chi)
+    measured = invivo_panel.measure(user, chi, regions)
+    jump_to(chi, MIDDLE)
+    for name in FOLDED:
+        user.find(name).collapsed = True
+    draw_regions(regions, invivo_panel.STROKES)
+    write_window(user.top, IMAGES / "in-vivo-panel.png", TITLE)
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
+    for line in next(iter(measured.tables.values())).lines():
+        cells = dict(zip(TITLES, line, strict=True))
+        print("| " + " | ".join(shown(cells[column]) for column in COLUMNS) + " |")
+
+
+def shown(value) -> str:
+    """Return a value as the CSV has it."""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def jump_to(volume, voxel) -> None:
+    """Cut every slice view at a voxel."""
+    import slicer  # noqa: PLC0415
+    import vtk  # noqa: PLC0415
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    place = matrix.MultiplyPoint((*voxel, 1.0))[:3]
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        node.JumpSliceByCentering(*place)
 
 
 def compute_sample(user) -> None:
@@ -73,4 +124,4 @@ def draw_regions(regions, names) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,3 +1,3 @@
-"""The Slicer side. Only `panel` knows Qt; all else takes its scene as an argument, so that other front ends can use it."""
+"""The Slicer side. Only `panel` knows Qt; all else takes its scene as an argument, for other front ends as well."""
 
 HOMEPAGE = "https://github.com/SlicerQSM/SlicerQSM"

@@ -17,7 +17,6 @@ from QSMLogic.errors import InputError
 
 from .job import Job
 from .labels import refuseNoLabels
-from .labels import refuseNoLabels
 from .request import KEPT, Request
 from .volumes import echoNodes
 
@@ -86,8 +85,6 @@ class Logic:
             keep=tuple(keep),
             name=name,
         )
-        if regions is not None:
-            refuseNoLabels(regions, "regions")  # at once, not after the run
         job = self.start(request)
         job.wait(progress)
         outputs = self.collect(job)

@@ -204,6 +204,20 @@ class qMRMLNodeComboBox(qt.QWidget, Observing):
         self._scene.RemoveNode(self._current)
 
 
+class _TickedBox(qt.QComboBox):
+    """Shows the entries that are ticked, as ctkCheckableComboBox does."""
+
+    def paintEvent(self, _event) -> None:
+        entries = (self.model().item(row) for row in range(self.model().rowCount()))
+        option = qt.QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = ", ".join(e.text() for e in entries if e.checkState() == qt.Qt.Checked)
+        painter = qt.QStylePainter(self)
+        painter.drawComplexControl(qt.QStyle.CC_ComboBox, option)
+        painter.drawControl(qt.QStyle.CE_ComboBoxLabel, option)
+        painter.end()
+
+
 class qMRMLCheckableNodeComboBox(qMRMLNodeComboBox):
     """Several nodes of the scene."""
 
@@ -211,7 +225,7 @@ class qMRMLCheckableNodeComboBox(qMRMLNodeComboBox):
 
     def _make_box(self):
         self._ticked = []
-        box = qt.QComboBox(self)
+        box = _TickedBox(self)
         box.model().itemChanged.connect(self._tick)
         return box
 
