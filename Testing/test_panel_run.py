@@ -141,6 +141,7 @@ def test_closing_the_scene_ends_the_run(ready, slicer_scene):
     assert not job.folder.exists()
     assert ready.panel.runSection.job is None
     assert not ready.panel.runSection.timer.active
+    assert "Cancelled: the scene was closed" in ready.message
     assert "Choose the phase images" in ready.missing
     assert ready.ui.echoTable.rowCount == 0
     assert ready.chosen("presetComboBox") == "default"

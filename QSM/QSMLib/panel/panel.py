@@ -170,7 +170,8 @@ class Panel(VTKObservationMixin):
 
     def _onStartClose(self, _caller: Any = None, _event: Any = None) -> None:
         self._closing = True
-        self.runSection.cancel()
+        if self.runSection.cancel():
+            self.say(_("Cancelled: the scene was closed."))
 
     def _onEndClose(self, _caller: Any = None, _event: Any = None) -> None:
         self._closing = False
