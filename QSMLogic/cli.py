@@ -45,9 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 (the one place that shows any error)
-        if "--debug" in words:
-            traceback.print_exc()
         status, line = _told(error)
+        if "--debug" in words or (status == BROKEN and "--child" in words):
+            traceback.print_exc()
+        elif status == BROKEN:
+            line += " Run it again with --debug and report what that says."
         print(f"qsm: {line}", file=sys.stderr)
         return status
 
@@ -73,10 +75,7 @@ def _told(error: BaseException) -> tuple[int, str]:
     ):
         if isinstance(error, kinds):
             return status, line
-    return (
-        BROKEN,
-        f"Unexpected error ({type(error).__name__}: {_one_line(error)}); run again with --debug and report it.",
-    )
+    return BROKEN, f"Unexpected error ({type(error).__name__}: {_one_line(error)})."
 
 
 def _one_line(error: BaseException) -> str:

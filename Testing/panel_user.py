@@ -9,6 +9,18 @@ SHAPE, VOXEL_SIZE = (40, 44, 36), (5.0, 5.0, 5.5)
 TIMES = (0.005, 0.011, 0.017, 0.023)
 
 
+def pick_in(selector, node) -> None:
+    """Choose a node, or none, from the list of a node selector."""
+    import qt
+
+    listed = [selector.nodeFromIndex(i) for i in range(selector.nodeCount())]
+    assert node is None or node in listed, f"{selector.objectName} does not list {node.GetName()}"
+    box = selector.findChild(qt.QComboBox)
+    row = 0 if node is None else listed.index(node) + int(selector.noneEnabled)
+    box.setCurrentIndex(row)
+    box.activated.emit(row)
+
+
 class User:
     """Works the panel of a loaded module."""
 
@@ -79,15 +91,7 @@ class User:
 
     def pick(self, name: str, node) -> None:
         """Choose a node from the list of a node selector."""
-        import qt
-
-        selector = self.find(name)
-        listed = [selector.nodeFromIndex(i) for i in range(selector.nodeCount())]
-        assert node in listed, f"{name} does not list {node.GetName()}"
-        box = selector.findChild(qt.QComboBox)
-        row = listed.index(node) + int(selector.noneEnabled)
-        box.setCurrentIndex(row)
-        box.activated.emit(row)
+        pick_in(self.find(name), node)
 
     def enter_time(self, row: int, text: str) -> None:
         """Type into the column of echo times."""

@@ -13,7 +13,7 @@ from command_line import AXES, GEOMETRY, SHAPE, VOXEL_SIZE, given, refused
 from QSMLogic import __version__, cli, pipeline
 from QSMLogic.cli import main
 from QSMLogic.commands import roi
-from QSMLogic.errors import Cancelled
+from QSMLogic.errors import Cancelled, InputError
 from QSMLogic.io.nifti import Geometry, read_image, read_volume, write_image
 
 
@@ -123,7 +123,7 @@ def test_nothing_is_overwritten_without_force(inputs, tmp_path, capsys, monkeypa
         (MemoryError(), 1, "Not enough memory: close other programs"),
         (OSError(28, "No space left on device"), 1, "is full; nothing was written"),
         (OSError(30, "Read-only file system", "/x"), 1, "/x may not be written or read"),
-        (RuntimeError("odd\nthing"), 70, "Unexpected error (RuntimeError: odd thing); run again with --debug"),
+        (RuntimeError("odd\nthing"), 70, "Unexpected error (RuntimeError: odd thing). Run it again with --debug"),
     ],
 )
 def test_whatever_ends_a_command_is_one_line(error, status, said, inputs, tmp_path, capsys, monkeypatch):  # noqa: PLR0917 (fixtures)
@@ -136,6 +136,23 @@ def test_whatever_ends_a_command_is_one_line(error, status, said, inputs, tmp_pa
     if not isinstance(error, OSError):
         assert main([*words, "--debug"]) == status
         assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "traced"), [(RuntimeError("odd thing"), True), (InputError("no phase"), False)])
+def test_a_program_that_runs_this_one_is_told_where_a_fault_is(error, traced, inputs, tmp_path):
+    script = (
+        "import sys\nfrom QSMLogic import pipeline\nfrom QSMLogic.cli import main\n"
+        "from QSMLogic.errors import InputError\n"
+        f"def failing(*a, **k):\n    raise {error!r}\n"
+        "pipeline.run = failing; sys.exit(main())"
+    )
+    words = ["run", *given(inputs, "phase", "magnitude", "mask"), "--out", str(tmp_path / "out"), "--child"]
+    command = [sys.executable, "-c", script, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        said = run.stderr.read()  # the input stays open, or the command would end with it
+    assert ("Traceback" in said) == traced
+    assert said.splitlines()[-1].startswith("qsm: ")
+    assert "--debug" not in said
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

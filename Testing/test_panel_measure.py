@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from measuring import CAUDATE, CSF, add_segmentation, add_volume, example, label_image
+from panel_user import pick_in
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def chi(section, side):
 def regions(chi, section, side):
     """Return a segmentation that is chosen as the regions of that map."""
     node = add_segmentation(side, chi, {"caudate": CAUDATE, "CSF": CSF})
-    section.regionsSelector.setCurrentNode(node)
+    pick_in(section.regionsSelector, node)
     return node
 
 
@@ -55,7 +56,7 @@ def test_nothing_can_be_measured_until_maps_and_regions_are_chosen(section, side
     section.mapsSelector.check(chi)
     assert not section.measureButton.enabled
     regions = add_segmentation(side, chi, {"caudate": CAUDATE})
-    section.regionsSelector.setCurrentNode(regions)
+    pick_in(section.regionsSelector, regions)
     assert section.measureButton.enabled
     assert offered(section) == ["None: as in the map", "Mean of the mask", "caudate"]
 
@@ -140,7 +141,7 @@ def test_a_refusal_is_a_sentence_in_the_panel(section, chi, regions, side):
 def test_a_reference_that_another_segmentation_lacks_is_none(section, chi, regions, side):
     choose_reference(section, "CSF")
     other = add_segmentation(side, chi, {"caudate": CAUDATE}, "other")
-    section.regionsSelector.setCurrentNode(other)
+    pick_in(section.regionsSelector, other)
     assert section.choices.measureReference == "none"
     assert section.referenceBox.currentIndex == 0
 
@@ -151,7 +152,7 @@ def test_several_maps_and_a_label_volume(section, chi, colours, side):
     labels.GetDisplayNode().SetAndObserveColorNodeID(colours.GetID())
     twin = add_volume(side, 2 * example())
     section.mapsSelector.check(twin)
-    section.regionsSelector.setCurrentNode(labels)
+    pick_in(section.regionsSelector, labels)
     assert offered(section)[2:] == ["caudate", "label 4", "CSF"]
     choose_reference(section, "caudate")
     section.measureButton.click()

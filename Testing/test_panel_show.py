@@ -128,7 +128,7 @@ def test_the_mask_is_outlined_on_demand(shown):
 def test_the_views_are_unlinked_and_without_a_map(shown, images, slicer_scene):
     shown.click("showLinkedCheckBox")
     assert not any(slicer_scene.GetNthNodeByClass(i, "vtkMRMLSliceCompositeNode").GetLinkedControl() for i in range(3))
-    shown.find("showMapSelector").setCurrentNode(None)
+    shown.pick("showMapSelector", None)
     assert {above for _, above, _ in layers(slicer_scene)} == {None}
     assert not shown.find("showResetButton").enabled
     shown.pick("showMapSelector", shown.maps["chi"])

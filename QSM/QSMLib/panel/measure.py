@@ -79,7 +79,7 @@ class MeasureSection(Section):
         self._makeSelectors()
         self._makeResults()
         panel.connect(self.mapsSelector, "checkedNodesChanged()", self._chooseMaps)
-        panel.connect(self.regionsSelector, "currentNodeChanged(vtkMRMLNode*)", self._chooseRegions)
+        panel.connect(self.regionsSelector, "nodeActivated(vtkMRMLNode*)", self._chooseRegions)
         panel.connect(self.referenceBox, "currentIndexChanged(int)", self._chooseReference)
         panel.connect(self.measureButton, "clicked()", self._measure)
         panel.connect(self.saveButton, "clicked()", self._save)

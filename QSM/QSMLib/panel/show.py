@@ -140,13 +140,13 @@ class ShowSection(Section):
 
     def _connect(self) -> None:
         connect, scene = self.panel.connect, self.panel.scene
-        connect(self.mapMenu, "currentNodeChanged(vtkMRMLNode*)", self._chooseVolumes)
-        connect(self.behindMenu, "currentNodeChanged(vtkMRMLNode*)", self._chooseVolumes)
+        connect(self.mapMenu, "nodeActivated(vtkMRMLNode*)", self._chooseVolumes)
+        connect(self.behindMenu, "nodeActivated(vtkMRMLNode*)", self._chooseVolumes)
         connect(self.opacity, "valueChanged(double)", lambda: display.setOpacity(scene, self.opacity.value))
         connect(self.thresholded, "toggled(bool)", self._setThreshold)
         connect(self.range, "valuesChanged(double,double)", self._setThreshold)
         connect(self.colours, "currentIndexChanged(int)", self._chooseColours)
-        connect(self.otherColours, "currentNodeChanged(vtkMRMLNode*)", self._chooseColours)
+        connect(self.otherColours, "nodeActivated(vtkMRMLNode*)", self._chooseColours)
         connect(self.resetButton, "clicked()", lambda: display.resetWindow(self.mapMenu.currentNode()))
         connect(self.linked, "toggled(bool)", lambda: display.setLinked(scene, self.linked.checked))
         connect(self.outline, "toggled(bool)", self._showOutline)
