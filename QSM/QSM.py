@@ -35,9 +35,8 @@ class QSM(ScriptedLoadableModule):
         parent.dependencies = []
         parent.contributors = ["SlicerQSM contributors"]
         parent.helpText = _(
-            "Quantitative susceptibility mapping: from the phase of a gradient-echo scan to a map of magnetic "
-            "susceptibility in ppm, and from the map to a table of regions. For research, not a medical device. "
-            '<a href="{homepage}">Documentation</a>'
+            "From the phase of a gradient-echo scan to a map of magnetic susceptibility in ppm, and from the map to a "
+            'table of regions. For research, not a medical device. <a href="{homepage}">Documentation</a>'
         ).format(homepage=HOMEPAGE)
         parent.acknowledgementText = _(
             "Please cite SlicerQSM ({homepage}) and the papers of the methods used: each run writes the text for a "
