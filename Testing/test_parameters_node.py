@@ -194,8 +194,8 @@ def with_given(parameters):
         (lambda p: setattr(p, "maskSource", "node"), "mask"),
         (with_given, "mask"),
         (with_region, "region to refer to"),
-        (lambda p: p.node.SetParameter("settings", "[inversion]\nmethod = 'xyz'"), "Choose a preset"),
-        (lambda p: p.node.SetParameter("settings", "no TOML"), "Choose a preset"),
+        (lambda p: p.node.SetParameter("settings", "[inversion]\nmethod = 'xyz'"), "choose a preset"),
+        (lambda p: p.node.SetParameter("settings", "no TOML"), "choose a preset"),
     ],
 )
 def test_what_is_missing_is_said_in_one_sentence(filled, spoil, said):
@@ -220,6 +220,17 @@ def test_a_text_that_is_no_number_is_the_default(filled):
     assert filled.fieldStrength is None
     assert filled.phaseSign == 1
     assert filled.maskSegments == ()
+    filled.node.SetParameter("maskSegments", "5")
+    assert filled.maskSegments == ()
+    filled.node.SetParameter("echoTimes", "0.005 0,011 x -")
+    assert [echo.time for echo in filled.echoes] == [0.005, None, None, None]
+
+
+def test_a_preset_of_a_later_version_is_as_a_file(filled):
+    settings = filled.settings
+    filled.node.SetParameter("preset", "of a later version")
+    assert filled.preset == "custom"
+    assert filled.settings == settings
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -63,7 +63,7 @@ class Stored:
         text = parameters.node.GetParameter(self.name)
         try:
             return self.read(text) if text else self.default
-        except ValueError:  # a scene edited by hand: the control shows the default
+        except (ValueError, TypeError):  # a scene edited by hand: the control shows the default
             return self.default
 
     def __set__(self, parameters: Parameters, value: Any) -> None:
@@ -91,6 +91,23 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(word) for word in text.split())
 
 
+def _time(text: str) -> float | None:
+    """Return the time of a row; None where it is not known, or where a scene was edited by hand."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _segments(text: str) -> tuple[str, ...]:
+    return tuple(str(segment) for segment in json.loads(text))
+
+
+def _presetOr(text: str) -> str:
+    """Return the name of a preset; one that is not known, such as a later version's, is as a file."""
+    return text if text in preset_names() else CUSTOM
+
+
 def _spaced(numbers: Sequence[float]) -> str:
     return " ".join(repr(float(number)) for number in numbers)
 
@@ -104,10 +121,10 @@ class Parameters:
     phaseScale = Stored("auto")
     phaseSign = Stored(1, int)
     maskSource = Stored(METHODS_MASK)
-    maskSegments = Stored((), lambda text: tuple(json.loads(text)), lambda ids: json.dumps(list(ids)))
+    maskSegments = Stored((), _segments, lambda ids: json.dumps(list(ids)))
     keep = Stored(KEPT, lambda text: tuple(text.split()), " ".join)
     name = Stored("")
-    preset = Stored("default")
+    preset = Stored("default", _presetOr)
     phaseSequence = StoredNode()
     magnitudeSequence = StoredNode()
     mask = StoredNode()
@@ -136,8 +153,7 @@ class Parameters:
         reference = self.node.GetNodeReference
         times = self.node.GetParameter("echoTimes").split()
         return tuple(
-            Echo(None if time == UNSET else float(time), reference(f"phase{i}"), reference(f"magnitude{i}"))
-            for i, time in enumerate(times)
+            Echo(_time(time), reference(f"phase{i}"), reference(f"magnitude{i}")) for i, time in enumerate(times)
         )
 
     @echoes.setter
@@ -163,14 +179,9 @@ class Parameters:
         self.node.SetParameter("settings", settings.to_toml())
 
     @property
-    def settingsText(self) -> str:
-        """The settings as the text of a settings file."""
-        return self.settings.to_toml()
-
-    @property
     def settingsChanged(self) -> bool:
         """Whether the settings are no longer those of the preset."""
-        return self.preset in preset_names() and self.settings != Settings.preset(self.preset)
+        return self.preset != CUSTOM and self.settings != Settings.preset(self.preset)
 
     def choosePreset(self, name: str) -> None:
         """Take the settings of a preset."""
@@ -254,7 +265,7 @@ class Parameters:
         )
 
     def _presetName(self) -> str:
-        return self.preset if self.preset in preset_names() else "default"
+        return "default" if self.preset == CUSTOM else self.preset
 
 
 class Together:
@@ -278,4 +289,5 @@ def _parsed(text: str) -> Settings:
     try:
         return Settings.from_dict(tomllib.loads(text))
     except (InputError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"The settings of this scene cannot be used: {error} Choose a preset.") from None
+        reason = str(error).rstrip(".")
+        raise InputError(f"The settings of this scene cannot be used ({reason}): choose a preset.") from None
