@@ -9,7 +9,7 @@ import numpy as np
 from .constants import GAMMA_BAR
 from .grid import Grid
 from .noise import noise_level
-from .operators import Window, convolve, dipole_kernel
+from .operators import Window, along_axes, convolve, dipole_kernel, hats
 from .solvers import Split
 
 LEAST_NOISE = 0.01
@@ -20,6 +20,18 @@ DATA_PENALTY = 0.05
 
 FIELD_SHRINKAGE = 0.02
 """ppm; data weight over the penalty of an absolute misfit's split; fastest of 0.005 to 0.1."""
+
+COARSENED = 1.5
+"""Times the shortest side of a voxel: shorter sides are doubled on the way to a coarser grid."""
+
+COARSEST = 3.2
+"""mm; larger voxels are no start: they hold too little of a brain, and what they misfit looks like background."""
+
+LEAST_VOXELS = 4096
+"""Of a coarser grid: below, no start is faster than none."""
+
+MOSTLY = 0.5
+"""Share of a coarse voxel in the mask from which it belongs to it."""
 
 HALF_TURN = np.float32(np.pi)
 STEPS = 2
@@ -41,6 +53,39 @@ class Measured:
         np.subtract(self.field, left, out=left)
         left *= self.window.mask
         return left
+
+    def coarser(self) -> Measured | None:
+        """Return the same on voxels twice as large along short axes, as a start for this; None where that is no gain.
+
+        Its grid covers the box of the mask; voxels are a little larger where the box has an odd number of them.
+        """
+        window, sizes = self.window, self.window.grid.voxel_size
+        box = [side.stop for side in window.inner]
+        shape = [(n + 1) // 2 if s < COARSENED * min(sizes) else n for n, s in zip(box, sizes, strict=True)]
+        size = tuple(s * n / m for s, n, m in zip(sizes, box, shape, strict=True))
+        if min(size) > COARSEST or np.prod(shape) < LEAST_VOXELS:
+            return None
+        means = [hats(n, m) for n, m in zip(box, shape, strict=True)]
+        mask = along_axes(means, window.mask[window.inner].astype(np.float32)) > MOSTLY
+        if not mask.any():
+            return None
+        weight = np.square(self.weight[window.inner])
+        field = along_axes(means, weight * self.field[window.inner])
+        weight = along_axes(means, weight)
+        np.divide(field, weight, out=field, where=weight > 0)
+        grid = Grid(tuple(shape), size, b0_direction=window.grid.b0_direction)  # type: ignore[arg-type]
+        return measured(field, mask, grid, np.sqrt(weight))
+
+    def refined(self, coarse: Measured, state: np.ndarray) -> np.ndarray:
+        """Bring an image (..., x, y, z) of the coarser window to this one."""
+        box = [side.stop for side in self.window.inner]
+        nearest = [
+            ((np.arange(n) + 0.5) * (m / n)).astype(int) for n, m in zip(box, coarse.window.full_shape, strict=True)
+        ]
+        out = np.zeros((*state.shape[:-3], *self.window.grid.shape), np.float32)
+        for place in np.ndindex(*state.shape[:-3]):
+            out[place][self.window.inner] = coarse.window.paste(state[place])[np.ix_(*nearest)]
+        return out
 
 
 def measured(local_field: np.ndarray, mask: np.ndarray, grid: Grid, weights: np.ndarray | None) -> Measured:

@@ -193,3 +193,22 @@ def gaussian(grid: Grid, width: float) -> np.ndarray:
     kx, ky, kz = (k * np.float32(s) for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True))
     scale = np.float32(-2 * (np.pi * width) ** 2)
     return (np.exp(scale * kx * kx) * np.exp(scale * ky * ky)) * np.exp(scale * kz * kz)
+
+
+def hats(length: int, coarse: int) -> np.ndarray:
+    """Weights (coarse, length) of a row of voxels in a mean about the middle of each of fewer, larger ones.
+
+    They fall linearly to zero at the neighbours' middles, so that little of what is too fine for the larger voxels is
+    taken for something else.
+    """
+    ratio = length / coarse
+    middles = (np.arange(coarse) + 0.5) * ratio - 0.5
+    weights = np.maximum(0, 1 - np.abs(np.arange(length) - middles[:, None]) / ratio)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def along_axes(matrices: list[np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Apply a matrix along each axis of an image (x, y, z)."""
+    first, second, third = matrices
+    out = (first @ image.reshape(image.shape[0], -1)).reshape(-1, *image.shape[1:])
+    return np.matmul(second, out) @ third.T

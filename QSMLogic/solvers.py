@@ -21,6 +21,13 @@ OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
 
 
+PASS_VOXELS = 1 << 16
+"""Voxels per slab of a pass with many arrays: few enough that all of them stay in the cache; measured."""
+
+
+SUM_OF_PRODUCTS = "ijk,ijk->"
+
+
 def dot(a: np.ndarray, b: np.ndarray) -> float:
     """Inner product of two images, summed in double slab by slab, so that it does not depend on the threads."""
     return float(sum(each(lambda s: np.sum(a[s] * b[s], dtype=np.float64), slabs(a.shape))))
@@ -77,6 +84,15 @@ class Split:
     remainder: Callable[[np.ndarray, slice], np.ndarray]
 
 
+def fresh_state(grid: Grid, split: Split) -> np.ndarray:
+    """Return the t of a split on the grid to begin with, zeros."""
+    return np.zeros((3, *grid.shape) if split.operator == "gradient" else grid.shape, np.float32)
+
+
+Term = tuple[Split, np.ndarray]
+"""A split and its t."""
+
+
 def admm(
     grid: Grid,
     splits: list[Split],
@@ -87,40 +103,43 @@ def admm(
     tolerance: float,
     iterations: int,
     progress: Progress,
+    start: list[np.ndarray] | None = None,
 ) -> np.ndarray:
     """Minimise the sum of the splits' terms, and of a quadratic one, over an image x on the grid.
 
     kernel: half spectrum of the "kernel" splits' convolution (real); quadratic: right side (complex) and weight (real)
-    of a term that is diagonal in the half spectrum, weight x = right. Stops when the relative change of x in norm_mask
-    falls below tolerance, or after the given number of iterations. Returns x, (x, y, z) float32.
+    of a term that is diagonal in the half spectrum, weight x = right; start: each split's t to begin with, which is
+    brought to that of the end, None for zeros. Stops when the relative change of x in norm_mask falls below tolerance,
+    or after the given number of iterations. Returns x, (x, y, z) float32.
 
-    Notes: only t = K x + multiplier is stored for each split; its proximal point and the multiplier follow from it by
-    `remainder`, which halves the memory of the textbook form. Source: Boyd2011.
+    Notes: of each split only t = K x + multiplier is stored; its proximal point and the multiplier follow from it by
+    `remainder`, which halves the memory of the textbook form. One pass over memory brings t to the new x and sums what
+    the next x is made of. Source: Boyd2011.
     """
     progress = rising(progress)
     system = _denominator(grid, splits, kernel, quadratic)
-    states = [np.zeros((3, *grid.shape) if s.operator == "gradient" else grid.shape, np.float32) for s in splits]
-    convolved = [i for i, s in enumerate(splits) if s.operator == "kernel"]
-    local = [i for i, s in enumerate(splits) if s.operator != "kernel"]
-    x = np.zeros(grid.shape, np.float32)
+    states = [fresh_state(grid, split) for split in splits] if start is None else start
+    terms = list(zip(splits, states, strict=True))
+    convolved = [term for term in terms if term[0].operator == "kernel"]
+    local = [term for term in terms if term[0].operator != "kernel"]
+    x: np.ndarray | None = None
+    image: np.ndarray | None = None
     for iteration in range(iterations):
-        right = transform(_local_adjoint(grid, splits, states, local))
-        for i in convolved:
-            part = transform(_reflected(splits[i], states[i]))
-            part *= kernel
-            part *= np.float32(splits[i].penalty)
-            right += part
-        if quadratic is not None:
-            right += quadratic[0]
-        right *= system
-        image = inverse(right * kernel, grid.shape) if convolved else None
+        through = transform(_right_side(grid, convolved, image)) if convolved else None
+        right = transform(_right_side(grid, local, x))
+        image = None
+        _solve(right, through, kernel, quadratic, system)
+        if through is not None:
+            image = inverse(through, grid.shape)
         previous, x = x, inverse(right, grid.shape)
-        for i, split in enumerate(splits):
-            _advance(grid, split, states[i], image if i in convolved else x)
         change = _change(x, previous, norm_mask)
         progress(_converged(change**2, tolerance**2, iteration / iterations), "")
         if change < tolerance:
             break
+    assert x is not None
+    if start is not None:
+        _finish(grid, convolved, image)
+        _finish(grid, local, x)
     progress(1.0, "")
     return x
 
@@ -146,94 +165,120 @@ def _denominator(
     return np.divide(1, system, out=np.zeros_like(system), where=system > 0)
 
 
-def _reflected(split: Split, state: np.ndarray) -> np.ndarray:
-    """Proximal point minus multiplier, t - 2 remainder(t), over the whole image."""
-    out = np.empty_like(state)
+def _right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.ndarray:
+    """Bring each t to the image (None: leave it) and sum penalty K'(proximal point - multiplier) over the terms.
 
-    def fill(slab: slice) -> None:
-        np.subtract(state[slab], 2 * split.remainder(state[slab], slab), out=out[slab])
-
-    each(fill, slabs(state.shape))
-    return out
-
-
-def _local_adjoint(grid: Grid, splits: list[Split], states: list[np.ndarray], local: list[int]) -> np.ndarray:
-    """Sum of penalty K'(proximal point - multiplier) over the splits whose K is local."""
-    out = np.empty(grid.shape, np.float32)
-
-    def fill(slab: slice) -> None:
-        total = np.zeros_like(out[slab])
-        for i in local:
-            split, state = splits[i], states[i]
-            if split.operator == "identity":
-                part = state[slab] - 2 * split.remainder(state[slab], slab)
-            else:
-                part = _divergence(grid, split, state, slab)
-            part *= np.float32(split.penalty)
-            total += part
-        out[slab] = total
-
-    each(fill, slabs(grid.shape))
-    return out
-
-
-def _divergence(grid: Grid, split: Split, state: np.ndarray, slab: slice) -> np.ndarray:
-    """One slab of gradient_adjoint(t - 2 remainder(t))."""
-    here = state[:, slab]
-    flux = here - 2 * split.remainder(here, slab)
-    before = slice(slab.start - 1, slab.start) if slab.start else slice(grid.shape[0] - 1, grid.shape[0])
-    row = state[:, before]
-    entering = row[0] - 2 * split.remainder(row, before)[0]
-    sx, sy, sz = (np.float32(1 / s) for s in grid.voxel_size)
-    out = -sx * flux[0] - sy * flux[1] - sz * flux[2]
-    out[0] += sx * entering[0]
-    out[1:] += sx * flux[0, :-1]
-    out[:, 0] += sy * flux[1, :, -1]
-    out[:, 1:] += sy * flux[1, :, :-1]
-    out[:, :, 0] += sz * flux[2, :, :, -1]
-    out[:, :, 1:] += sz * flux[2, :, :, :-1]
-    return out
-
-
-def _advance(grid: Grid, split: Split, state: np.ndarray, image: np.ndarray | None) -> None:
-    """Bring a split's t to the new x: t = (1 - a) t + a (K x + remainder(t)), a the over-relaxation."""
-    assert image is not None
+    In place of t the share of the next t that is known already is left behind: (1 - a) t + a remainder(t), a the
+    over-relaxation; K x is added to it by `_advance`.
+    """
+    out = np.zeros(grid.shape, np.float32)
+    parts = slabs(grid.shape, PASS_VOXELS)
     ahead = np.float32(OVER_RELAXATION)
 
-    def fill(slab: slice) -> None:
-        here = state[:, slab] if split.operator == "gradient" else state[slab]
-        applied = _differences(grid, image, slab) if split.operator == "gradient" else image[slab]
-        new = applied + split.remainder(here, slab)
-        new *= ahead
-        here *= 1 - ahead
-        here += new
+    def fill(slab: slice) -> np.ndarray | None:
+        leaving = None
+        for split, state in terms:
+            here = state[..., slab, :, :]
+            if image is not None:
+                _advance(grid, split, here, image, slab)
+            rest = split.remainder(here, slab)
+            rest *= 2
+            flux = here - rest
+            here *= 1 - ahead
+            rest *= ahead / 2
+            here += rest
+            flux *= np.float32(split.penalty)
+            if split.operator == "gradient":
+                left = _diverge(grid, flux, out[slab])
+                leaving = left if leaving is None else leaving + left
+            else:
+                out[slab] += flux
+        return leaving
 
-    each(fill, slabs(grid.shape))
-
-
-def _differences(grid: Grid, image: np.ndarray, slab: slice) -> np.ndarray:
-    """One slab of gradient(image): (3, slab, y, z)."""
-    part = image[slab]
-    out = np.empty((3, *part.shape), np.float32)
-    out[0, :-1] = part[1:]
-    out[0, -1] = image[slab.stop % grid.shape[0]]
-    out[1, :, :-1], out[1, :, -1] = part[:, 1:], part[:, 0]
-    out[2, :, :, :-1], out[2, :, :, -1] = part[:, :, 1:], part[:, :, 0]
-    out -= part
-    for axis, size in enumerate(grid.voxel_size):
-        if size != 1:
-            out[axis] *= np.float32(1 / size)
+    # What flows out of a slab into the next one waits until no other thread writes there.
+    for slab, leaving in zip(parts, each(fill, parts), strict=True):
+        if leaving is not None:
+            out[slab.stop % grid.shape[0]] += leaving
     return out
 
 
-def _change(x: np.ndarray, previous: np.ndarray, mask: np.ndarray) -> float:
-    """Relative change of x in the mask."""
+def _finish(grid: Grid, terms: list[Term], image: np.ndarray | None) -> None:
+    """Bring each t to the last image."""
+
+    def fill(slab: slice) -> None:
+        for split, state in terms:
+            if image is not None:
+                _advance(grid, split, state[..., slab, :, :], image, slab)
+
+    each(fill, slabs(grid.shape, PASS_VOXELS))
+
+
+def _diverge(grid: Grid, flux: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Add the adjoint of the gradient of a slab's flux (3, slab, y, z; changed) to out; return what leaves the slab."""
+    for axis, size in enumerate(grid.voxel_size):
+        if size != 1:
+            flux[axis] *= np.float32(1 / size)
+        out -= flux[axis]
+    out[1:] += flux[0, :-1]
+    out[:, 0] += flux[1, :, -1]
+    out[:, 1:] += flux[1, :, :-1]
+    out[:, :, 0] += flux[2, :, :, -1]
+    out[:, :, 1:] += flux[2, :, :, :-1]
+    return flux[0, -1]
+
+
+def _advance(grid: Grid, split: Split, here: np.ndarray, image: np.ndarray, slab: slice) -> None:
+    """Add what the new image gives to the next t of a slab, the over-relaxation times K x."""
+    ahead = np.float32(OVER_RELAXATION)
+    if split.operator != "gradient":
+        here += ahead * image[slab]
+        return
+    part = image[slab]
+    step = np.empty_like(part)
+    for axis, size in enumerate(grid.voxel_size):
+        inner, last, first = (np.s_[(slice(None),) * axis + (side,)] for side in (slice(-1), -1, 0))
+        after = part[(slice(None),) * axis + (slice(1, None),)]
+        np.subtract(after, part[inner], out=step[inner])
+        beyond = image[slab.stop % grid.shape[0]] if axis == 0 else part[first]
+        np.subtract(beyond, part[last], out=step[last])
+        step *= ahead / np.float32(size)
+        here[axis] += step
+
+
+def _solve(
+    right: np.ndarray,
+    through: np.ndarray | None,
+    kernel: np.ndarray | None,
+    quadratic: tuple[np.ndarray, np.ndarray] | None,
+    system: np.ndarray,
+) -> None:
+    """Make of the right side the spectrum of x, and of its part that comes through the kernel that of K x, in place."""
+
+    def fill(slab: slice) -> None:
+        here = right[slab]
+        if through is not None and kernel is not None:
+            through[slab] *= kernel[slab]
+            here += through[slab]
+        if quadratic is not None:
+            here += quadratic[0][slab]
+        here *= system[slab]
+        if through is not None and kernel is not None:
+            np.multiply(here, kernel[slab], out=through[slab])
+
+    each(fill, slabs(right.shape, PASS_VOXELS))
+
+
+def _change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
+    """Relative change of x in the mask; 1 where there is no previous x."""
+    if previous is None:
+        return 1.0
 
     def sums(slab: slice) -> tuple[float, float]:
         inside = x[slab] * mask[slab]
-        difference = inside - previous[slab] * mask[slab]
-        return np.sum(inside * inside, dtype=np.float64), np.sum(difference * difference, dtype=np.float64)
+        moved = x[slab] - previous[slab]
+        moved *= mask[slab]
+        return float(np.einsum(SUM_OF_PRODUCTS, inside, inside)), float(np.einsum(SUM_OF_PRODUCTS, moved, moved))
 
-    parts = each(sums, slabs(x.shape))
+    parts = each(sums, slabs(x.shape, PASS_VOXELS))
     norm, moved = sum(p[0] for p in parts), sum(p[1] for p in parts)
     return float(np.sqrt(moved / norm)) if norm > 0 else 0.0

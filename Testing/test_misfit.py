@@ -6,7 +6,8 @@ from cases import small
 
 from QSMLogic import metrics
 from QSMLogic.constants import GAMMA_BAR
-from QSMLogic.misfit import absolute_split, phase_split, radians_per_ppm, squared_split
+from QSMLogic.grid import Grid
+from QSMLogic.misfit import absolute_split, measured, phase_split, radians_per_ppm, squared_split
 from QSMLogic.pipeline import run_stage
 from QSMLogic.solvers import Split
 
@@ -92,3 +93,35 @@ def test_wrong_voxels_count_little(name):
         return metrics.nrmse(chi, data["chi"], data["mask"])
 
     assert error(name) < 0.9 * error("tv")
+
+
+@pytest.mark.parametrize("size", [(1.0, 1.0, 1.0), (1.0, 1.2, 2.4)])
+def test_a_coarser_grid_holds_the_same_field(size):
+    """A smooth field comes back from larger voxels as it was, whatever the parity of the mask's sides."""
+    grid = Grid((49, 44, 37), size, b0_direction=(0, 0.1, 1))
+    mask = np.zeros(grid.shape, bool)
+    mask[2:47, 3:41, 1:36] = True
+    x, y, z = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
+    field = (np.sin(x / 9) + np.cos(y / 11) + np.sin(z / 10)).astype(np.float32)
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, grid.shape).astype(np.float32)
+    data = measured(field, mask, grid, weights)
+    coarse = data.coarser()
+    halved = [s < 2 for s in size]
+    box = (45, 38, 35)
+    assert coarse.window.full_shape == tuple((n + 1) // 2 if h else n for n, h in zip(box, halved, strict=True))
+    np.testing.assert_allclose(
+        np.multiply(coarse.window.full_shape, coarse.window.grid.voxel_size), box * np.array(size)
+    )
+    assert coarse.window.mask.sum() > 0.9 * np.prod(coarse.window.full_shape)
+    back = data.refined(coarse, coarse.field)
+    inner = tuple(slice(4, n - 4) for n in box)
+    assert np.sqrt(np.mean((back - data.field)[inner] ** 2)) < 0.1
+    assert np.mean(coarse.weight[coarse.window.mask] ** 2) == pytest.approx(
+        np.mean(data.weight[data.window.mask] ** 2), rel=0.05
+    )
+
+
+def test_no_coarser_grid_for_few_or_large_voxels():
+    for shape, size in (((24, 24, 24), 1.0), ((60, 60, 60), 2.0)):
+        grid = Grid(shape, (size,) * 3, b0_direction=(0, 0, 1))
+        assert measured(np.zeros(shape, np.float32), np.ones(shape, bool), grid, None).coarser() is None

@@ -8,7 +8,7 @@ from QSMLogic.errors import Cancelled
 from QSMLogic.grid import Grid
 from QSMLogic.operators import convolve, dipole_kernel, gradient, transform
 from QSMLogic.progress import no_progress
-from QSMLogic.solvers import Split, admm, conjugate_gradients, dot
+from QSMLogic.solvers import Split, admm, conjugate_gradients, dot, fresh_state
 
 GRID = Grid((6, 5, 4), (1.0, 1.2, 2.0), b0_direction=(0.2, 0.1, 0.97))
 EVERYWHERE = np.ones(GRID.shape, bool)
@@ -135,3 +135,22 @@ def test_a_convolution_is_undone_by_its_normal_equations():
     splits = [Split("kernel", penalty, misfit), Split("identity", 1.0, lambda t, slab: ridge / (ridge + 1) * t)]
     expected = convolve(field, data * kernel / (data * kernel**2 + ridge))
     np.testing.assert_allclose(solved(splits, kernel=kernel), expected, atol=1e-4)
+
+
+def test_admm_goes_on_from_where_it_was():
+    """Many iterations in one go, or some and then the rest from the states that are left, are the same."""
+    image = np.random.default_rng(5).standard_normal(GRID.shape).astype(np.float32)
+    splits = [
+        Split("gradient", 0.5, lambda t, slab: np.clip(t, -0.3, 0.3)),
+        Split("kernel", 0.7, lambda t, slab: np.clip(t, -0.2, 0.2)),
+    ]
+
+    def run(iterations, start):
+        return admm(
+            GRID, splits, kernel=dipole_kernel(GRID), quadratic=quadratic(image), norm_mask=EVERYWHERE, tolerance=0,
+            iterations=iterations, progress=no_progress, start=start,
+        )  # fmt: skip
+
+    states = [fresh_state(GRID, split) for split in splits]
+    run(7, states)
+    np.testing.assert_allclose(run(5, states), run(12, None), atol=1e-5)

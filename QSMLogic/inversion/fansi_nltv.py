@@ -35,7 +35,7 @@ def fansi_nltv(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
-    ] = 3e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
@@ -49,11 +49,11 @@ def fansi_nltv(
     """
     data = measured(local_field, mask, grid, weights)
     strength = regularization or automatic_weight(local_field, mask, grid)
-    chi = inverted(
+    found = inverted(
         data,
-        [
-            phase_split(data.field, data.weight, radians_per_ppm(echo_times, field_strength)),
-            variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE),
+        lambda level: [
+            phase_split(level.field, level.weight, radians_per_ppm(echo_times, field_strength)),
+            variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,
         penalty=strength / SHRINKAGE,
@@ -62,4 +62,4 @@ def fansi_nltv(
         progress=progress,
     )
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask

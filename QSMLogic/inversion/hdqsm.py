@@ -10,7 +10,6 @@ from ..grid import Grid
 from ..misfit import Measured, absolute_split, measured, squared_split
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..solvers import Split
 from ..total_variation import (
     EXTERIOR_HELP,
     SHRINKAGE,
@@ -48,7 +47,7 @@ def hdqsm(
     ] = 20,
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which a stage stops", advanced=True)
-    ] = 3e-3,
+    ] = 1e-2,
     iterations: Annotated[
         int, Param("Most iterations", "", 1, 2000, "of ADMM in the second stage", advanced=True)
     ] = 300,
@@ -59,31 +58,39 @@ def hdqsm(
     Parameters: local_field (x, y, z) ppm; mask (x, y, z) bool; weights (x, y, z), of the data, or None for equal ones.
     Returns: chi (x, y, z) float32, ppm, zero outside mask. Raises: InputError where the mask is empty.
 
-    Notes: the second stage starts from zero, which its convex objective allows; sources may lie outside the mask, as in
-    TV.
+    Notes: the second stage starts from the first; sources may lie outside the mask, as in TV.
     """
     data = measured(local_field, mask, grid, weights)
 
-    def stage(term: Split, strength: float, most: int, report: Progress) -> np.ndarray:
-        return inverted(
-            data,
-            [term, variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE)],
-            exterior,
-            penalty=strength / SHRINKAGE,
-            tolerance=tolerance,
-            iterations=most,
-            progress=report,
-        )
-
-    def first_stage() -> np.ndarray:
-        term = absolute_split(data.field, data.weight, 0.0)
-        return stage(term, absolute_weight(grid), first_iterations, part(progress, 0, FIRST_STAGE_SHARE))
-
-    second = squared_split(data.field, _trusted(data, first_stage()))
     strength = regularization or automatic_weight(local_field, mask, grid)
-    chi = stage(second, strength, iterations, part(progress, FIRST_STAGE_SHARE, 1))
+    first = inverted(
+        data,
+        lambda level: [
+            absolute_split(level.field, level.weight, 0.0),
+            variation_split(level.window.mask, SHRINKAGE, absolute_weight(grid) / SHRINKAGE),
+        ],
+        exterior,
+        penalty=absolute_weight(grid) / SHRINKAGE,
+        tolerance=tolerance,
+        iterations=first_iterations,
+        progress=part(progress, 0, FIRST_STAGE_SHARE),
+    )
+    trusted = _trusted(data, first.chi)
+    found = inverted(
+        data,
+        lambda level: [
+            squared_split(level.field, trusted),
+            variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
+        ],
+        exterior,
+        penalty=strength / SHRINKAGE,
+        tolerance=tolerance,
+        iterations=iterations,
+        progress=part(progress, FIRST_STAGE_SHARE, 1),
+        after=first,
+    )
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask
 
 
 def _trusted(data: Measured, chi: np.ndarray) -> np.ndarray:

@@ -51,11 +51,11 @@ def l1qsm(
     data = measured(local_field, mask, grid, weights)
     strength = regularization or absolute_weight(grid)
     radians = radians_per_ppm(echo_times, field_strength)
-    chi = inverted(
+    found = inverted(
         data,
-        [
-            absolute_split(data.field, data.weight, radians),
-            variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE),
+        lambda level: [
+            absolute_split(level.field, level.weight, radians),
+            variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,
         penalty=strength / SHRINKAGE,
@@ -64,4 +64,4 @@ def l1qsm(
         progress=progress,
     )
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask

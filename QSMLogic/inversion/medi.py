@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +12,16 @@ from ..misfit import Measured, measured, phase_split, radians_per_ppm
 from ..operators import gradient
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, automatic_weight, between, inverted, variation_split
+from ..total_variation import (
+    EXTERIOR_HELP,
+    SHRINKAGE,
+    Exterior,
+    Solved,
+    automatic_weight,
+    between,
+    inverted,
+    variation_split,
+)
 
 OUTLIER = 6.0
 """Times the standard deviation of the misfit, beyond which a voxel is an outlier."""
@@ -44,7 +54,7 @@ def medi(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
-    ] = 3e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
@@ -61,37 +71,39 @@ def medi(
     strength = regularization or automatic_weight(local_field, mask, grid)
     radians = radians_per_ppm(echo_times, field_strength)
 
-    def solved(weight: np.ndarray, report: Progress) -> np.ndarray:
-        smooth = None if magnitude is None else _without_edges(magnitude, data, edges)
+    smooth = None if magnitude is None else _without_edges(magnitude, data, edges)
+
+    def solved(given: Measured, report: Progress, after: Solved | None = None) -> Solved:
         return inverted(
-            data,
-            [
-                phase_split(data.field, weight, radians),
-                variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth),
+            given,
+            lambda level: [
+                phase_split(level.field, level.weight, radians),
+                variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is given else None),
             ],
             exterior,
             penalty=strength / SHRINKAGE,
             tolerance=tolerance,
             iterations=iterations,
             progress=report,
+            after=after,
         )
 
+    found = solved(data, part(progress, 0, 0.5 if merit else 1))
     if merit:
-        chi = solved(_without_outliers(data, solved(data.weight, part(progress, 0, 0.5))), part(progress, 0.5, 1))
-    else:
-        chi = solved(data.weight, progress)
+        weight = _without_outliers(data, found.chi)
+        found = solved(replace(data, weight=weight), part(progress, 0.5, 1), found)
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask
 
 
 def _without_edges(magnitude: np.ndarray, data: Measured, share: float) -> np.ndarray:
-    """One for each difference, (3, x, y, z), but zero for the share of them with the magnitude's steepest slopes."""
+    """Whether a difference counts, (3, x, y, z) bool: all but the share with the magnitude's steepest slopes."""
     window = data.window
     slope = gradient(window.cut(np.sqrt(np.square(magnitude).sum(axis=3))), window.grid)
     np.abs(slope, out=slope)
     inside = between(window.mask)
     steepest = np.quantile(slope[inside], 1 - share) if inside.any() else 0
-    return (slope <= steepest).astype(np.float32)
+    return slope <= steepest
 
 
 def _without_outliers(data: Measured, chi: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..misfit import measured, squared_split
 from ..operators import gradient
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, automatic_weight, inverted, variation_split
+from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, Solved, automatic_weight, inverted, variation_split
 
 EDGE = 0.01
 """ppm/mm; slope at which a difference's weight in the next round has fallen to half; as the shrinkage's threshold."""
@@ -38,7 +38,7 @@ def nltv(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which a round stops", advanced=True)
-    ] = 3e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM in a round", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
@@ -52,24 +52,28 @@ def nltv(
     """
     data = measured(local_field, mask, grid, weights)
     strength = regularization or automatic_weight(local_field, mask, grid)
-    flat: np.ndarray | None = None
-    for turn in range(rounds):
-        chi = inverted(
+
+    def one_round(span: tuple[float, float], after: Solved | None = None) -> Solved:
+        flat = None if after is None else _flatness(after.chi, data.window.grid)
+        return inverted(
             data,
-            [
-                squared_split(data.field, data.weight),
-                variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE, flat),
+            lambda level: [
+                squared_split(level.field, level.weight),
+                variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, flat),
             ],
             exterior,
             penalty=strength / SHRINKAGE,
             tolerance=tolerance,
             iterations=iterations,
-            progress=part(progress, turn / rounds, (turn + 1) / rounds),
+            progress=part(progress, *span),
+            after=after,
         )
-        if turn < rounds - 1:
-            flat = _flatness(chi, data.window.grid)
+
+    found = one_round((0, 1 / rounds))
+    for turn in range(1, rounds):
+        found = one_round((turn / rounds, (turn + 1) / rounds), found)
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask
 
 
 def _flatness(chi: np.ndarray, grid: Grid) -> np.ndarray:

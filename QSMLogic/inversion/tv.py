@@ -40,7 +40,7 @@ def tv(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
-    ] = 5e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
@@ -54,11 +54,11 @@ def tv(
     """
     data = measured(local_field, mask, grid, weights)
     strength = regularization or automatic_weight(local_field, mask, grid)
-    chi = inverted(
+    found = inverted(
         data,
-        [
-            squared_split(data.field, data.weight),
-            variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE),
+        lambda level: [
+            squared_split(level.field, level.weight),
+            variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,
         penalty=strength / SHRINKAGE,
@@ -67,4 +67,4 @@ def tv(
         progress=progress,
     )
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask

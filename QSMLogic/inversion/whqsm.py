@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..operators import convolve, gradient_squared
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
-from ..total_variation import SHRINKAGE, Exterior, automatic_weight, inverted, variation_split
+from ..total_variation import SHRINKAGE, Exterior, Solved, automatic_weight, inverted, variation_split
 
 HARMONIC_TOLERANCE, HARMONIC_ITERATIONS = 1e-2, 50
 """Of conjugate gradients for the harmonic field, which starts close to its end."""
@@ -65,30 +66,32 @@ def whqsm(
     strength = regularization or automatic_weight(local_field, mask, grid)
     radians = radians_per_ppm(echo_times, field_strength)
 
-    def mapped(field: np.ndarray, exterior: Exterior, report: Progress) -> np.ndarray:
+    def mapped(given: Measured, exterior: Exterior, report: Progress, after: Solved | None = None) -> Solved:
         return inverted(
-            data,
-            [
-                phase_split(field, data.weight, radians),
-                variation_split(data.window.mask, SHRINKAGE, strength / SHRINKAGE),
+            given,
+            lambda level: [
+                phase_split(level.field, level.weight, radians),
+                variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
             ],
             exterior,
             penalty=strength / SHRINKAGE,
             tolerance=tolerance,
             iterations=iterations,
             progress=report,
+            after=after,
         )
 
-    chi = mapped(data.field, "free", part(progress, 0, 1 / (1 + rounds)))
-    background = convolve(chi * ~data.window.mask, data.kernel)
+    found = mapped(data, "free", part(progress, 0, 1 / (1 + rounds)))
+    background = convolve(found.chi * ~data.window.mask, data.kernel)
     for turn in range(1, rounds + 1):
         start, stop = turn / (1 + rounds), (turn + 1) / (1 + rounds)
         middle = start + HARMONIC_SHARE * (stop - start)
-        misfit = data.misfit(chi)
+        misfit = data.misfit(found.chi)
         background += _correction(data, misfit, background, harmonicity, part(progress, start, middle))
-        chi = mapped(data.field - background, "zero", part(progress, middle, stop))
+        rest = replace(data, field=data.field - background)
+        found = mapped(rest, "zero", part(progress, middle, stop), found)
     progress(1.0, "")
-    return data.window.paste(chi) * mask
+    return data.window.paste(found.chi) * mask
 
 
 def _correction(
