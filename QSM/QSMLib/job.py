@@ -10,11 +10,13 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,13 @@ OPTIONS = re.compile(r" \(--[^()]*\)")
 INTERVAL = 0.05
 """s between two looks at a job that is waited for."""
 
+PATIENCE = 5.0
+"""s that are given to a child that was ended to let go of its pipes."""
+
 CANCELLED = "Cancelled; nothing was changed."
+
+HIDDEN: dict[str, Any] = {"creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0)}
+"""Of a process on Windows: no console window flashes up."""
 
 _running: weakref.WeakSet[Job] = weakref.WeakSet()
 
@@ -76,7 +84,10 @@ class Job:
     def poll(self) -> bool:
         """Take in what the child said, and return whether it still runs. Never waits."""
         time.sleep(0)  # in Slicer, other threads run only while Python does: here the reader has its turn
-        ended = not self._reader.is_alive() and self._process.poll() is not None
+        gone = self._process.poll() is not None
+        if gone:
+            self._tellToEnd()
+        ended = gone and not self._reader.is_alive()
         while not self._lines.empty():
             self._take(self._lines.get())
         if ended and not self.finished:
@@ -106,7 +117,7 @@ class Job:
         """End the child at once and remove what it left. Does nothing after the end."""
         if not self.finished:
             self.cancelled, self.finished, self.message = True, True, CANCELLED
-            self._process.kill()  # it writes into the job's folder only, which goes with it
+            self._kill()  # it writes into the job's folder only, which goes with it
             self._release()
         self.close()
 
@@ -118,22 +129,24 @@ class Job:
     def _started(self, words: list[str]) -> subprocess.Popen[str]:
         sources = str(Path(QSMLogic.__file__).parents[1])
         paths = os.pathsep.join(part for part in (sources, os.environ.get("PYTHONPATH", "")) if part)
-        hidden: dict[str, Any] = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
+        apart: dict[str, Any] = HIDDEN if os.name == "nt" else {"start_new_session": True}  # a group, see _kill
         return subprocess.Popen(
             [_python(), "-m", "QSMLogic", *words],
             stdin=subprocess.PIPE,  # closes with Slicer, however Slicer ends, and the child ends with it
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
+            # safe path: no file of the folder that Slicer was started in stands in for a library
+            env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1"},
             encoding="utf-8",
             errors="replace",
-            **hidden,
+            **apart,
         )
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._lines.put(line.rstrip("\n"))
+        with self._process.stderr as stream:
+            for line in stream:
+                self._lines.put(line.rstrip("\n"))
 
     def _take(self, said: str) -> None:
         line = OPTIONS.sub("", said.replace(f"{self.folder}{os.sep}", ""))
@@ -156,13 +169,27 @@ class Job:
         if not self.error:
             self.fraction, self.message = 1.0, "Done"
 
+    def _kill(self) -> None:
+        """End the child and the interpreter it runs: Slicer's `PythonSlicer` starts one, and waits for it."""
+        if os.name == "nt":
+            command = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
+            with suppress(OSError):
+                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, **HIDDEN)
+        else:
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def _tellToEnd(self) -> None:
+        """Close the child's standard input: an interpreter whose launcher was killed ends then, by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def _release(self) -> None:
         """Take leave of the child: no zombie, no thread and no open pipe stays."""
+        self._tellToEnd()
         self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+        self._reader.join(PATIENCE)
 
 
 def _python() -> str:

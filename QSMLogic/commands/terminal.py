@@ -20,6 +20,9 @@ WIDTH = 100
 """Characters of a line, cut so that it never wraps."""
 
 
+LOOKED_AT = 0.2
+"""s between two looks at a pipe that may have closed."""
+
 STEP = 0.01
 """Of the whole work: a program that runs this one is told no more often."""
 
@@ -75,15 +78,37 @@ class LineReporter(Reporter):
 
 
 def end_with(stream: TextIO) -> None:
-    """End this program, as by SIGTERM, when the stream closes: its parent is gone, or has no more use for it.
-
-    The file is read below Python's buffer, whose lock a waiting thread would hold while the interpreter shuts down.
-    """
+    """End this program, as by SIGTERM, when the stream closes: its parent is gone, or has no more use for it."""
     number = stream.fileno()
 
     def watch() -> None:
-        while os.read(number, 1):
-            pass
+        (_wait_on_windows if os.name == "nt" else _wait)(number)
         _thread.interrupt_main(signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _wait(number: int) -> None:
+    """Wait until a file closes, below Python's buffer: its lock would be held while the interpreter shuts down."""
+    while os.read(number, 1):
+        pass
+
+
+def _wait_on_windows(number: int) -> None:
+    """Wait until a pipe closes, and look at it only now and then.
+
+    While one thread reads from it, another one that loads numpy or scipy stands still: their libraries look at the
+    standard input, and Windows lets nobody look at a pipe that is being read (github.com/numpy/numpy/issues/24290).
+    """
+    import _winapi  # noqa: PLC0415 (Windows alone has these)
+    import msvcrt  # noqa: PLC0415
+
+    handle = msvcrt.get_osfhandle(number)  # type: ignore[attr-defined]
+    try:
+        while True:
+            _winapi.PeekNamedPipe(handle)  # type: ignore[attr-defined]
+            time.sleep(LOOKED_AT)
+    except BrokenPipeError:
+        return
+    except OSError:  # no pipe but a terminal, say
+        _wait(number)
