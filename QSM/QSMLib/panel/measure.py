@@ -99,14 +99,14 @@ class MeasureSection(Section):
         maps, regions = chosen.maps, chosen.measureRegions
         for node in self.mapsSelector.checkedNodes():
             if node not in maps:
-                self.mapsSelector.setCheckState(node, qt.Qt.Unchecked)
+                self.mapsSelector.uncheck(node)
         for node in maps:
-            self.mapsSelector.setCheckState(node, qt.Qt.Checked)
+            self.mapsSelector.check(node)
         self.regionsSelector.setCurrentNode(regions)
         showReferences(self.referenceBox, self._regions(), chosen.measureReference)
         self.measureButton.enabled = bool(maps) and regions is not None
         self.measureButton.toolTip = _("Measure the maps in the regions.") if maps else _("Choose a map.")
-        self.rereferenceButton.enabled = any(isSusceptibility(node) for node in maps)
+        self.rereferenceButton.enabled = chosen.measureReference != NONE and any(isSusceptibility(n) for n in maps)
         self._showResults()
 
     def resultsChanged(self, outputs: Any) -> None:

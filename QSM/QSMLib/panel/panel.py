@@ -76,6 +76,7 @@ class Panel(VTKObservationMixin):
     def cleanup(self) -> None:
         """End a run, and let go of scene, timers and widgets. Does nothing a second time."""
         self.removeObservers()
+        self._closing = True  # a reload hides these widgets; Slicer keeps them, and they keep telling of the scene
         if self.sections:
             slicer.app.disconnect("aboutToQuit()", self.cleanup)
         for section in self.sections:
