@@ -50,7 +50,7 @@ def offered(section):
 
 def test_a_reload_keeps_what_is_chosen(section, chi, regions):
     """The old selectors are emptied then, and tell of it."""
-    import slicer  # noqa: PLC0415
+    import slicer
 
     choose_reference(section, "CSF")
     slicer.util.reloadScriptedModule("QSM")
