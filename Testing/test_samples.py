@@ -80,3 +80,11 @@ def test_slicer_lists_it_once_with_a_picture_and_loads_it_without_a_network(samp
     assert all(node.GetScene() is slicer_scene for node in nodes)
     view = slicer_scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
     assert view.GetBackgroundVolumeID() == nodes[0].GetID()
+
+
+def test_without_sample_data_nothing_happens(samples, slicer_scene, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(samples, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "SampleData", None)
+    samples.register(slicer_scene)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from .display import fitViews, hideMap
 from .folders import Acquisition, place
 from .scenes import allOrNothing, freeTitle, placeInFolder
 from .volumes import UNITS_ATTRIBUTE, Segment, addSegmentation, addVolume
@@ -61,7 +61,12 @@ def loadSample(scene: Any, phantom: Phantom | None = None) -> Acquisition:
 
 
 def register(scene: Any) -> None:
-    """List the head in Slicer's module Sample Data, which loads it into this scene. Call it when Slicer has started."""
+    """List the head in Slicer's module Sample Data, which loads it into this scene. Call it when Slicer has started.
+
+    Without Sample Data it does nothing: an application made of Slicer, or a user, may leave modules out.
+    """
+    if find_spec("SampleData") is None:
+        return
     import SampleData  # noqa: PLC0415 (a module of Slicer, there when all modules are)
 
     logic = SampleData.SampleDataLogic
@@ -80,6 +85,8 @@ def register(scene: Any) -> None:
 
 def _loadAndShow(scene: Any, _source: Any) -> list[Any]:
     """Load the head and show its first magnitude; return its nodes, as Slicer expects."""
+    from .display import fitViews, hideMap  # noqa: PLC0415 (imports the pipeline: see above)
+
     sample = loadSample(scene)
     hideMap(scene, sample.magnitudes[0])
     fitViews(scene, sample.magnitudes[0])
