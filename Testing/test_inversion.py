@@ -6,9 +6,12 @@ from analytic import positions
 from scipy.fft import irfftn, rfftn
 
 from QSMLogic import closed_form, metrics
+from QSMLogic.csf import decay_rate, ventricles
+from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
 from QSMLogic.inversion.gradient_tikhonov import gradient_tikhonov
 from QSMLogic.inversion.laplacian_tikhonov import laplacian_tikhonov
+from QSMLogic.inversion.medi import medi
 from QSMLogic.inversion.star import star
 from QSMLogic.inversion.tikhonov import tikhonov
 from QSMLogic.inversion.tv import tv
@@ -92,3 +95,42 @@ def test_star_finds_a_source_that_is_strong_and_without_signal(phantom):
     assert metrics.nrmse(found[star], truth, mask) < metrics.nrmse(found[tv], truth, mask)
     contrast = [image[inside].mean() - image[mask & ~inside].mean() for image in (found[star], truth)]
     assert contrast[0] == pytest.approx(contrast[1], rel=0.2)
+
+
+def test_ventricles_are_found_by_their_slow_decay(phantom):
+    scan = phantom.scan
+    times = np.array(scan.echo_times)
+    rate = np.random.default_rng(7).uniform(1, 60, scan.grid.shape)
+    made = decay_rate((3 * np.exp(-rate[..., None] * times)).astype(np.float32), scan.echo_times)
+    np.testing.assert_allclose(made, rate, atol=0.02)
+    found = ventricles(scan.magnitude, phantom.mask, scan.grid, scan.echo_times)
+    assert found.sum() > 20
+    fluid = next(label for label, name in phantom.label_names.items() if name == "CSF")
+    assert (phantom.labels[found] == fluid).mean() > 0.9
+
+
+def test_medi_makes_the_fluid_even_and_zero(phantom):
+    scan, mask = phantom.scan, phantom.mask
+    found = ventricles(scan.magnitude, mask, scan.grid, scan.echo_times)
+    given = {"magnitude": scan.magnitude, "echo_times": scan.echo_times, "exterior": "zero"}
+    noise = 0.002 * np.random.default_rng(8).standard_normal(mask.shape)
+    data = ((phantom.local_field + noise) * mask).astype(np.float32), mask, scan.grid
+    before, after = (medi(*data, **given, csf_weight=weight) for weight in (0.0, 1.0))
+    assert after[found].std() < 0.2 * before[found].std()
+    assert abs(after[found].mean()) < 1e-5
+    assert metrics.nrmse(after, phantom.chi, mask) < metrics.nrmse(before, phantom.chi, mask) + 1
+    with pytest.raises(InputError, match="two echoes"):
+        medi(*data, csf_weight=1.0)
+
+
+def test_medi_with_spherical_means_does_not_see_a_harmonic_field(phantom):
+    mask, grid = phantom.mask, phantom.scan.grid
+    x, y, z = positions(grid) / 50
+    harmonic = 0.1 * (x + 2 * y * z + x * x - z * z)
+    fields = [((phantom.local_field + extra) * mask).astype(np.float32) for extra in (0, harmonic)]
+    clean, seen, unseen = (
+        medi(field, mask, grid, exterior="zero", regularization=1e-3, smv_radius=radius)
+        for field, radius in ((fields[0], 9.0), (fields[1], 0.0), (fields[1], 9.0))
+    )
+    assert metrics.nrmse(unseen, clean, mask) < 2
+    assert metrics.nrmse(seen, clean, mask) > 20

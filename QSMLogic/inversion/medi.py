@@ -7,11 +7,15 @@ from typing import Annotated
 
 import numpy as np
 
+from ..csf import ventricles
+from ..errors import InputError
 from ..grid import Grid
 from ..misfit import Measured, measured, phase_split, radians_per_ppm
-from ..operators import gradient
+from ..operators import ball, convolve, gradient
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
+from ..solvers import Split
+from ..spherical_mean import high_pass, window_of_balls
 from ..total_variation import (
     EXTERIOR_HELP,
     SHRINKAGE,
@@ -23,6 +27,9 @@ from ..total_variation import (
     variation_split,
 )
 
+CSF_ROUNDS = 2
+"""Of the map with its fluid held at a level, and then the level from the map."""
+
 OUTLIER = 6.0
 """Times the standard deviation of the misfit, beyond which a voxel is an outlier."""
 
@@ -30,7 +37,7 @@ OUTLIER = 6.0
 @method(
     stage="inversion",
     label="MEDI",
-    cite=("Liu2012", "Liu2013"),
+    cite=("Liu2012", "Liu2013", "Liu2018"),
     sentence="Susceptibility was computed by nonlinear morphology-enabled dipole inversion "
     "(MEDI, share of edges {edges:g}, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=24,
@@ -51,6 +58,12 @@ def medi(
         float, Param("Edges", "", 0, 0.9, "share of the magnitude's differences that are not smoothed")
     ] = 0.3,
     merit: Annotated[bool, Param("Lower outliers", help="repeat with less weight where the misfit is large")] = False,
+    smv_radius: Annotated[
+        float, Param("SMV radius", "mm", 0, 40, "fields less their means over such balls are compared; 0: as they are")
+    ] = 0.0,
+    csf_weight: Annotated[
+        float, Param("CSF weight", "", 0, 1e4, "holds the ventricles' fluid even and makes it zero; 0: not at all")
+    ] = 0.0,
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
@@ -65,35 +78,75 @@ def medi(
     Returns: chi (x, y, z) float32, ppm, zero outside mask. Raises: InputError where the mask is empty.
 
     Notes: the phase is that between two echoes. The papers' objective is minimised by ADMM instead of Gauss-Newton
-    steps on a rounded norm; sources may lie outside the mask, as in TV.
+    steps on a rounded norm; sources may lie outside the mask, as in TV. The fluid is held to its mean in rounds, each
+    with the mean of the one before.
     """
     data = measured(local_field, mask, grid, weights)
     strength = regularization or automatic_weight(local_field, mask, grid)
     radians = radians_per_ppm(echo_times, field_strength)
-
+    fluid = _fluid(magnitude, mask, grid, echo_times, data) if csf_weight else None
     smooth = None if magnitude is None else _without_edges(magnitude, data, edges)
+    start = None
+    if smv_radius:  # no start on a coarser grid: the dipole is whole there
+        data, start = _without_means(data, local_field, mask, grid, smv_radius), Solved(data.field, [], exterior)
 
-    def solved(given: Measured, report: Progress, after: Solved | None = None) -> Solved:
+    def solved(given: Measured, start: Solved | None, report: Progress, *extra: Split) -> Solved:
         return inverted(
             given,
             lambda level: [
                 phase_split(level.field, level.weight, radians),
                 variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is given else None),
+                *extra,
             ],
-            exterior,
+            exterior if start is None else start.exterior,
             penalty=strength / SHRINKAGE,
             tolerance=tolerance,
             iterations=iterations,
             progress=report,
-            after=after,
+            after=start,
         )
 
-    found = solved(data, part(progress, 0, 0.5 if merit else 1))
+    steps = 1 + merit + (0 if fluid is None else CSF_ROUNDS)
+    found = solved(data, start, part(progress, 0, 1 / steps))
     if merit:
-        weight = _without_outliers(data, found.chi)
-        found = solved(replace(data, weight=weight), part(progress, 0.5, 1), found)
+        data = replace(data, weight=_without_outliers(data, found.chi))
+        found = solved(data, found, part(progress, 1 / steps, 2 / steps))
+    for step in range(1 + merit, steps):
+        even = _even_split(fluid, found.chi, csf_weight, strength / SHRINKAGE)
+        start = replace(found, states=found.states[:2])
+        found = solved(data, start, part(progress, step / steps, (step + 1) / steps), even)
+    chi = found.chi if fluid is None else found.chi - found.chi[fluid].mean()
     progress(1.0, "")
-    return data.window.paste(found.chi) * mask
+    return data.window.paste(chi) * mask
+
+
+def _fluid(
+    magnitude: np.ndarray | None, mask: np.ndarray, grid: Grid, times: tuple[float, ...] | None, data: Measured
+) -> np.ndarray:
+    """Ventricles in the window, bool."""
+    if magnitude is None or times is None or len(times) < 2:
+        raise InputError("MEDI: CSF weight needs the magnitude of two echoes or more. Give it, or set CSF weight to 0.")
+    found = ventricles(magnitude, mask, grid, times)
+    if not found.any():
+        raise InputError("MEDI: no fluid is found in the middle of the mask. Set CSF weight to 0.")
+    return data.window.cut(found)
+
+
+def _even_split(fluid: np.ndarray | None, chi: np.ndarray, weight: float, penalty: float) -> Split:
+    """Half the weighted squared difference of the fluid's susceptibility from its mean in chi."""
+    assert fluid is not None
+    share, mean = np.float32(weight / (weight + penalty)) * fluid, chi[fluid].mean()
+    return Split("identity", penalty, lambda t, slab: share[slab] * (t - mean))
+
+
+def _without_means(data: Measured, field: np.ndarray, mask: np.ndarray, grid: Grid, radius: float) -> Measured:
+    """Field and dipole less their means over balls; only where a ball lies in the mask does the field count."""
+    window = window_of_balls(mask, grid)
+    kernel, where = high_pass(window, radius, "MEDI")
+    high = window.paste(convolve(window.cut(field * mask), kernel) * where)
+    own = data.window
+    weight = data.weight * own.cut(window.paste(where))
+    return replace(data, field=own.cut(high), weight=weight, kernel=data.kernel * (1 - ball(own.grid, radius)))
 
 
 def _without_edges(magnitude: np.ndarray, data: Measured, share: float) -> np.ndarray:

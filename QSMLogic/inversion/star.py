@@ -8,17 +8,16 @@ from typing import Annotated
 import numpy as np
 
 from ..grid import Grid
-from ..misfit import measured, squared_split
+from ..misfit import Measured, measured, squared_split
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..solvers import admm
 from ..total_variation import (
     EXTERIOR_HELP,
     SHRINKAGE,
     Exterior,
     automatic_weight,
+    inverted,
     leaves_smooth_misfit,
-    no_sources_split,
     variation_split,
 )
 
@@ -47,7 +46,7 @@ def star(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which a level stops", advanced=True)
-    ] = 5e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM on each level", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
@@ -62,25 +61,26 @@ def star(
     data = measured(local_field, mask, grid, weights)
     weight = regularization or automatic_weight(local_field, mask, grid)
 
-    def level(field: np.ndarray, strength: float, outside: Exterior, span: tuple[float, float]) -> np.ndarray:
-        penalty = strength / SHRINKAGE
-        splits = [squared_split(field, data.weight), variation_split(data.window.mask, SHRINKAGE, penalty)]
-        return admm(
-            data.window.grid,
-            splits if outside == "free" else [*splits, no_sources_split(data.window.mask, penalty)],
-            kernel=data.kernel,
-            norm_mask=data.window.mask,
+    def level(given: Measured, strength: float, outside: Exterior, span: tuple[float, float]) -> np.ndarray:
+        return inverted(
+            given,
+            lambda on: [
+                squared_split(on.field, on.weight),
+                variation_split(on.window.mask, SHRINKAGE, strength / SHRINKAGE),
+            ],
+            outside,
+            penalty=strength / SHRINKAGE,
             tolerance=tolerance,
             iterations=iterations,
             progress=part(progress, *span),
-        )
+        ).chi
 
     first, second = ("free" if exterior == "auto" else exterior), ("zero" if exterior == "auto" else exterior)
-    chi = level(data.field, strong * weight, first, (0, 0.3))
+    chi = level(data, strong * weight, first, (0, 0.3))
     chi[(np.abs(chi) < np.float32(threshold)) | ~data.window.mask] = 0
-    rest = data.misfit(chi)
+    rest = replace(data, field=data.misfit(chi))
     weak = level(rest, weight, second, (0.3, 0.65))
-    if exterior == "auto" and leaves_smooth_misfit(data.field, replace(data, field=rest).misfit(weak), data.window):
+    if exterior == "auto" and leaves_smooth_misfit(data.field, rest.misfit(weak), data.window):
         weak = level(rest, weight, "free", (0.65, 1))
     progress(1.0, "")
     return data.window.paste(chi + weak) * mask
