@@ -60,8 +60,10 @@ def view_grid(size: tuple[int, int]):
             if name == "3D":
                 text = "1"
             else:
-                text = f"{name[0]}    {view.node.GetOrientation()}    {view.node.GetSliceOffset():.1f} mm"
+                offset = view.node.GetSliceOffset()
                 view.fit()
+                view.node.SetSliceOffset(offset or view.node.GetSliceOffset())  # a slice that was chosen stays
+                text = f"{name[0]}    {view.node.GetOrientation()}    {view.node.GetSliceOffset():.1f} mm"
             grid.addWidget(text_bar(text, COLOURS[name], "white"), line, column)
             grid.addWidget(picture_label(pixmap(view.picture())), line + 1, column)
     return grid

@@ -102,10 +102,8 @@ class SliceView(View):
         layers.SetInteractionFlags(before)
 
     def fit(self) -> None:
-        """Show all of the background volume, in the slice that is chosen."""
-        offset = self.node.GetSliceOffset()
+        """Show all of the background volume."""
         self.logic.FitSliceToBackground(*self.window.GetSize())
-        self.node.SetSliceOffset(offset)
 
     def picture(self) -> np.ndarray:
         """Return what the view shows now."""
