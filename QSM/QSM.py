@@ -23,6 +23,9 @@ if (_SOURCES / "QSMLogic").is_dir() and str(_SOURCES) not in sys.path:
 from QSMLib import HOMEPAGE  # noqa: E402
 from QSMLib.logic import Logic  # noqa: E402
 
+PACKAGES = ("QSMLib", "QSMLogic")
+"""What belongs to the module."""
+
 
 class QSM(ScriptedLoadableModule):
     """What the list of modules shows, and what is offered to other modules."""
@@ -71,6 +74,12 @@ class QSMWidget(ScriptedLoadableModuleWidget):
     def cleanup(self) -> None:
         """Leave nothing running."""
         self.panel.cleanup()
+
+    def onReload(self) -> None:
+        """Load every file anew, for developers: Slicer by itself loads this one."""
+        for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+            del sys.modules[name]
+        super().onReload()
 
 
 class QSMLogic(Logic, ScriptedLoadableModuleLogic):

@@ -1,5 +1,7 @@
 """The panel and the scene: what is saved comes back, what a script changes is shown, and nothing is left behind."""
 
+import sys
+
 import numpy as np
 import pytest
 from panel_user import SHAPE, TIMES, VOXEL_SIZE, User
@@ -152,6 +154,31 @@ def test_a_reloaded_module_shows_the_same_state(filled, slicer_scene):
     assert again.panel is not old
     assert old.sections == []
     assert shown(again) == before
+
+
+@pytest.fixture
+def restored():
+    """Give the tests that follow the modules they have imported."""
+    ours = ("QSMLib", "QSMLogic")
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ours}
+    yield before
+    for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def test_the_reload_button_takes_every_file_anew(filled, qsm_widget, restored):
+    import slicer
+
+    before, old = shown(filled), filled.panel
+    qsm_widget.onReload()
+    again = User(slicer.util.getModuleWidget("QSM"))
+    again.unfold("stagesGroupBox")
+    assert old.sections == []
+    assert shown(again) == before
+    for name in ("QSMLib.panel.panel", "QSMLib.parameters", "QSMLogic.settings"):
+        assert sys.modules[name] is not restored[name]
+    assert type(again.panel) is sys.modules["QSMLib.panel.panel"].Panel
 
 
 def test_segments_drawn_meanwhile_are_listed_on_return(filled):

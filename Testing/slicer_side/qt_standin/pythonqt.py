@@ -64,8 +64,8 @@ def set_attribute(self, name: str, value) -> None:
 
 
 def set_property(widget, name: str, value) -> None:
-    """Set a property; what Qt cannot convert is an error."""
-    if not widget.setProperty(name, list(value) if isinstance(value, tuple) else value):
+    """Set a property; what Qt cannot convert is an error, and so is None, which PySide takes for empty."""
+    if value is None or not widget.setProperty(name, list(value) if isinstance(value, tuple) else value):
         raise TypeError(f"{widget.className()}.{name} cannot be {value!r}")
 
 
