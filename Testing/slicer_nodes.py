@@ -58,13 +58,13 @@ class Nodes:
                 self.slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, node, segment, like)
         return node
 
-    def sequence(self, arrays, values=None, index=("frame", ""), name="echoes", browser=False):
+    def sequence(self, arrays, values=None, index=("frame", ""), *, name="echoes", browser=False, matrix=None):
         """Add a sequence of volumes, as loading a 4-D image does, and a browser that shows its first."""
         node = self.scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
         node.SetIndexName(index[0])
         node.SetIndexUnit(index[1])
         for number, array in enumerate(arrays):
-            volume = self.volume(array, name=name)
+            volume = self.volume(array, matrix, name=name)
             node.SetDataNodeAtValue(volume, str(number if values is None else values[number]))
             self.scene.RemoveNode(volume)
         if browser:

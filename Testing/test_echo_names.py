@@ -24,6 +24,26 @@ def test_echoes_are_found_by_the_names_of_volumes(slicer_scene, names, found):
 
 
 @pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (
+            ["A ph 2", "A ph 1", "A mag 1", "A mag 2", "B ph 1", "B ph 2"],
+            {"A": [(1, 2), (0, 3)], "B": [(4, None), (5, None)]},
+        ),
+        (["A ph 1", "A ph 2", "fieldmap ph"], {"A": [(0, None), (1, None)]}),
+        (["5ms phase", "11ms phase"], {"5ms": [(0, None), (1, None)]}),
+        (["t1"], {}),
+    ],
+)
+def test_scans_are_told_apart_by_the_names_of_volumes(slicer_scene, names, found):
+    from QSMLib.echo_names import scansByName  # noqa: PLC0415 (see above)
+
+    scans = scansByName(names)
+    assert scans == found
+    assert list(scans) == list(found)
+
+
+@pytest.mark.parametrize(
     ("phase", "scan"),
     [
         ("QSM phantom phase 1", "QSM phantom"),

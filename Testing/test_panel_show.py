@@ -22,7 +22,9 @@ def shown(ready, images, nodes, slicer_scene):
         )
         node.SetAttribute("QSM.map", name)
         node.SetNodeReferenceID("QSM.mask", mask.GetID())
-    ready.panel.resultsChanged(SimpleNamespace(chi=ready.maps["chi"], nodes=ready.maps | {"mask": mask}))
+    request = SimpleNamespace(magnitudes=tuple(images[1]))
+    made = SimpleNamespace(chi=ready.maps["chi"], nodes=ready.maps | {"mask": mask}, request=request)
+    ready.panel.resultsChanged(made)
     return ready
 
 
@@ -156,3 +158,13 @@ def test_a_saved_scene_is_shown_as_it_was(shown, slicer_scene, tmp_path):
     assert shown.chosen("showColoursComboBox") == "diverging"
     assert shown.find("showThresholdCheckBox").checked
     assert shown.find("showThresholdRange").maximumValue == pytest.approx(0.1)
+
+
+def test_what_lies_behind_is_of_the_run_though_the_table_is_of_another_scan_by_now(ready, images, nodes, slicer_scene):
+    first = images[1][0]
+    ready.click("applyButton")
+    ready.parameters.echoes = ()
+    slicer_scene.RemoveNode(first)
+    ready.wait(lambda: ready.panel.runSection.job is None)
+    assert ready.message.startswith("Done"), ready.message
+    assert {behind for behind, _, _ in layers(slicer_scene)} == {images[1][1].GetID()}

@@ -151,7 +151,7 @@ def test_results_lie_in_a_folder_under_the_study_of_the_phase(nodes, results, re
 def test_a_sequence_has_its_results_beside_the_volume_that_shows_it(nodes, results, request_of, finished, head):
     from QSMLib.volumes import echoNodes  # noqa: PLC0415
 
-    sequence, proxy = nodes.sequence([head.scan.phase[..., e] for e in range(len(TIMES))], browser=True)
+    sequence, proxy = nodes.sequence([head.scan.phase[..., e] for e in range(len(TIMES))], browser=True, matrix=PLACE)
     hierarchy = nodes.scene.GetSubjectHierarchyNode()
     folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "inputs")
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(proxy), folder)
@@ -188,6 +188,14 @@ def test_a_file_that_is_missing_leaves_the_scene_as_it_was(nodes, results, reque
     before = ids(nodes.scene)
     with pytest.raises(InputError, match="There is no file"):
         results.loadOutputs(nodes.scene, folder, request_of())
+    assert ids(nodes.scene) == before
+
+
+def test_a_phase_that_was_changed_during_the_run_is_told(nodes, results, request_of, finished, phases):
+    request, before = request_of(), ids(nodes.scene)
+    phases[0].SetSpacing(*(2 * size for size in phases[0].GetSpacing()))
+    with pytest.raises(InputError, match="head 1 was changed during the run"):
+        results.loadOutputs(nodes.scene, finished, request)
     assert ids(nodes.scene) == before
 
 

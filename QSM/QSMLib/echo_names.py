@@ -38,6 +38,18 @@ def echoesByName(names: Sequence[str]) -> list[tuple[int, int | None]]:
     return paired
 
 
+def scansByName(names: Sequence[str]) -> dict[str, list[tuple[int, int | None]]]:
+    """Return the echoes, as `echoesByName` does, by the names of their scans, the newest scan last.
+
+    Names that all differ by more than an echo's number tell of one scan.
+    """
+    echoes, scans = echoesByName(names), {}
+    for echo in sorted(echoes):
+        scans.setdefault(scanName(names[echo[0]]), []).append(echo)
+    several = {name: [echo for echo in echoes if echo in held] for name, held in scans.items() if len(held) > 1}
+    return several or ({scanName(names[echoes[0][0]]): echoes} if echoes else {})
+
+
 def scanName(phase: str) -> str:
     """Return what the name of a phase volume says of its scan: "head" for "head phase 1"."""
     left = ECHO.sub("", PHASE_ECHO.sub("", phase))

@@ -15,13 +15,14 @@ import vtk
 
 from QSMLogic.commands.run import TEXTS
 from QSMLogic.commands.writing import FILES, PLAIN, PROVENANCE, file_of
+from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
 from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
 from QSMLogic.settings import Settings
 
 from .scenes import allOrNothing, freeTitle, placeInFolder
-from .volumes import Segment, addSegmentation, addVolume, nameOf, shownNode
+from .volumes import Segment, addSegmentation, addVolume, geometryOf, nameOf, shownNode
 
 if TYPE_CHECKING:
     from .request import Request
@@ -60,7 +61,7 @@ class Outputs:
 
     nodes: by the names of the maps; "mask" is a segmentation, and a map with one volume per echo has numbered names
     ("unwrapped 1"); folderItem: the item of the subject hierarchy that holds them; report: a text node; settings: as
-    run; seconds: of computation; tables: of the regions, where some were given.
+    run; seconds: of computation; tables: of the regions, where some were given; request: what was asked for.
     """
 
     chi: Any
@@ -74,6 +75,7 @@ class Outputs:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     reference: Reference | None = None
+    request: Any = None
     tables: Any = None
 
 
@@ -121,6 +123,7 @@ def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
         warnings=list(found.provenance["warnings"]),
         seconds=found.provenance["seconds"],
         reference=found.reference,
+        request=request,
     )
 
 
@@ -129,13 +132,21 @@ def _read(folder: Path, request: Request) -> _Found:
     maps: dict[str, np.ndarray] = {}
     for name in FILES:
         if name in request.keep and name not in MASKS:
-            maps |= _echoes(name, read_image(_file(folder, name))[0])
+            maps |= _echoes(name, _image(folder, name, request.phases[0]))
     return _Found(
         maps,
-        {name: read_image(_file(folder, name))[0][..., 0] > 0 for name in masks},
+        {name: _image(folder, name, request.phases[0])[..., 0] > 0 for name in masks},
         _provenance(folder, request),
         {name: (folder / name).read_text("utf-8") for name in TEXTS},
     )
+
+
+def _image(folder: Path, name: str, like: Any) -> np.ndarray:
+    """Return a map (x, y, z, echo). Raises InputError where the volume it was computed on is another by now."""
+    image, place = read_image(_file(folder, name))
+    if place.difference(geometryOf(like)):
+        raise InputError(f"{nameOf(like)} was changed during the run, and the maps no longer fit it: run again.")
+    return image
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from QSMLogic.errors import InputError
 
 from .. import folders, samples
 from ..display import fitViews, hideMap
-from ..echo_names import echoesByName
+from ..echo_names import scansByName
 from ..parameters import VOLUMES, Echo, Together
 from ..volumes import nodesOf
 from .section import Section
@@ -84,9 +84,10 @@ class LoadingSection(Section):
     def _findInScene(self) -> None:
         nodes = nodesOf(self.panel.scene, "vtkMRMLScalarVolumeNode")
         volumes = [node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
-        found = echoesByName([node.GetName() for node in volumes])
-        if not found:
+        scans = scansByName([node.GetName() for node in volumes])
+        if not scans:
             raise InputError("No volume of the scene has a name with phase in it: choose the images in the table.")
+        scan, found = scans.popitem()
         times = [echo.time for echo in self.panel.parameters.echoes]
         times += [None] * (len(found) - len(times))
         rows = [
@@ -96,4 +97,6 @@ class LoadingSection(Section):
         with Together(self.panel.parameters.node):
             self.panel.parameters.inputKind = VOLUMES
             self.panel.parameters.echoes = rows
-        self.panel.say(_("{count} echoes were found: check them and their echo times.").format(count=len(rows)))
+        text = _("{count} echoes of {scan} were found: check them and their echo times.")
+        others = _("Other scans in the scene: {names}.").format(names=", ".join(scans)) if scans else ""
+        self.panel.say(f"{text.format(count=len(rows), scan=scan)} {others}".strip())

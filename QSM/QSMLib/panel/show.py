@@ -13,8 +13,6 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from QSMLogic.errors import InputError
-
 from .. import display
 from ..results import MASK_ROLE
 from ..volumes import shownNode
@@ -69,14 +67,8 @@ class ShowSection(Section):
         """Show chi over the magnitude of the run."""
         if outputs.chi is None:
             return
-        try:
-            magnitudes = self.panel.parameters.images(self.panel.scene)[1]
-        except InputError:  # the table of echoes has changed since the run began
-            magnitudes = ()
-        behind = shownNode(magnitudes[0], self.panel.scene) if magnitudes else None
-        if behind is not None and not behind.IsA("vtkMRMLScalarVolumeNode"):
-            behind = None  # a sequence that no browser shows
-        display.showMap(self.panel.scene, outputs.chi, behind, linked=True, fit=True)
+        scene = self.panel.scene
+        display.showMap(scene, outputs.chi, _behind(outputs.request.magnitudes, scene), linked=True, fit=True)
         if "mask" in outputs.nodes:
             display.showMask(outputs.nodes["mask"], self.outline.checked)
         self.panel.refresh()
@@ -200,6 +192,12 @@ class ShowSection(Section):
         self.otherColours.visible = not own
         if not own:
             self.otherColours.setCurrentNode(chosen)
+
+
+def _behind(magnitudes: tuple[Any, ...], scene: Any) -> Any:
+    """Return the first image that can be shown: not removed during the run, and no sequence that no browser shows."""
+    shown = (shownNode(node, scene) for node in magnitudes)
+    return next((n for n in shown if scene.IsNodePresent(n) and n.IsA("vtkMRMLScalarVolumeNode")), None)
 
 
 def _masksOf(node: Any) -> Any:
