@@ -24,7 +24,10 @@ WORST_PHASE_NOISE = np.float32(np.pi / np.sqrt(3))
 WEAKEST = np.float32(1e-4)
 """Of the largest magnitude: what is below counts as this, so that no voxel is without weight."""
 
-SLABS_BETWEEN_REPORTS = 4
+FIT_VOXELS = 1 << 15
+"""Voxels per slab of a fit, which needs many arrays of all echoes: they stay in the cache and take little memory."""
+
+SLABS_BETWEEN_REPORTS = 32
 """About a million voxels: a fraction of a second."""
 
 
@@ -71,7 +74,7 @@ def fitted(
         apart = wrapped(phase[slab] - offset[..., None] - rate[..., None] * times)
         maps[2, slab] = _misfit(apart, weight, fit.unknowns)
 
-    todo = slabs(crop.mask.shape)
+    todo = slabs(crop.mask.shape, FIT_VOXELS)
     for start in range(0, len(todo), SLABS_BETWEEN_REPORTS):
         progress(0.2 + 0.8 * start / len(todo), "fitting the phase over echo time")
         each(fill, todo[start : start + SLABS_BETWEEN_REPORTS])

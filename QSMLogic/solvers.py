@@ -21,7 +21,7 @@ OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
 
 
-PASS_VOXELS = 1 << 16
+PASS_VOXELS = 1 << 15
 """Voxels per slab of a pass with many arrays: few enough that all of them stay in the cache; measured."""
 
 
@@ -125,14 +125,17 @@ def admm(
     x: np.ndarray | None = None
     image: np.ndarray | None = None
     for iteration in range(iterations):
+        # What is no longer needed is let go at once: a volume or a spectrum each.
         through = transform(_right_side(grid, convolved, image)) if convolved else None
-        right = transform(_right_side(grid, local, x))
         image = None
+        right = transform(_right_side(grid, local, x))
         _solve(right, through, kernel, quadratic, system)
         if through is not None:
             image = inverse(through, grid.shape)
         previous, x = x, inverse(right, grid.shape)
+        del right, through
         change = _change(x, previous, norm_mask)
+        del previous
         progress(_converged(change**2, tolerance**2, iteration / iterations), "")
         if change < tolerance:
             break

@@ -113,11 +113,11 @@ def inverted(
     if exterior != "auto":
         return solved(exterior, progress)
     found = solved("zero", part(progress, 0, 0.5))
-    if leaves_smooth_misfit(data.field, data.misfit(found.chi), data.window):
-        found.states.clear()
-        found = solved("free", part(progress, 0.5, 1))
-    progress(1.0, "")
-    return found
+    if not leaves_smooth_misfit(data.field, data.misfit(found.chi), data.window):
+        progress(1.0, "")
+        return found
+    del found
+    return solved("free", part(progress, 0.5, 1))
 
 
 def variation_split(mask: np.ndarray, threshold: float, penalty: float, weight: np.ndarray | None = None) -> Split:

@@ -18,7 +18,7 @@ from ..registry import Param, method
     cite=("Robinson2017",),
     sentence="The total field was the slope of a line fitted to the phase over echo time, "
     "weighted by the inverse variance of the phase (offset: {offset})",
-    volumes=16,
+    volumes=14,
 )
 def linear_fit(
     unwrapped: np.ndarray,

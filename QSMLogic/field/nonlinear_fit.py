@@ -17,7 +17,7 @@ from ..registry import Param, method
     label="Nonlinear fit",
     cite=("Liu2013",),
     sentence="The total field was fitted to the complex signal over echo time (offset: {offset})",
-    volumes=18,
+    volumes=14.5,
 )
 def nonlinear_fit(
     unwrapped: np.ndarray,

@@ -15,7 +15,7 @@ from ..registry import method
     label="Weighted mean",
     cite=("Dymerska2021",),
     sentence="The total field was the mean of the echoes' estimates, each weighted by its inverse variance",
-    volumes=16,
+    volumes=14,
 )
 def weighted_mean(
     unwrapped: np.ndarray,

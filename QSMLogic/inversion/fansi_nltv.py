@@ -19,7 +19,7 @@ from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, automatic_weig
     cite=("Milovic2018",),
     sentence="Susceptibility was computed with a nonlinear data term and a total-variation prior by ADMM "
     "(FANSI, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=22,
+    volumes=19,
 )
 def fansi_nltv(
     local_field: np.ndarray,

@@ -30,7 +30,7 @@ FIRST_STAGE_SHARE = 0.3
     cite=("Lambert2022",),
     sentence="Susceptibility was computed with a hybrid data term and a total-variation prior by ADMM "
     "(HD-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=22,
+    volumes=19.5,
 )
 def hdqsm(
     local_field: np.ndarray,

@@ -30,7 +30,7 @@ FIRST_STEP_SHARE = 0.5
     cite=("Li2015", "Hestenes1952"),
     sentence="Susceptibility was computed by iterative least squares with removal of streaks "
     "(iLSQR, threshold {threshold:g})",
-    volumes=22,
+    volumes=20,
 )
 def ilsqr(
     local_field: np.ndarray,
@@ -62,10 +62,13 @@ def ilsqr(
     cone[0, 0, 0] = 0
     smooth = np.divide(cone, gradient_squared(data.window.grid), out=np.zeros_like(cone), where=cone > 0)
 
+    window = data.window
+    del data
+
     def slopes_adjoint(image: np.ndarray) -> np.ndarray:
-        slope = gradient(image, data.window.grid)
+        slope = gradient(image, window.grid)
         slope *= flat
-        return convolve(gradient_adjoint(slope, data.window.grid), cone)
+        return convolve(gradient_adjoint(slope, window.grid), cone)
 
     streaks = conjugate_gradients(
         slopes_adjoint,
@@ -76,7 +79,7 @@ def ilsqr(
         precondition=lambda residual: convolve(residual, smooth),
     )
     progress(1.0, "")
-    return data.window.paste(first - streaks) * mask
+    return window.paste(first - streaks) * mask
 
 
 def _least_squares(data: Measured, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, absolute_weigh
     cite=("Milovic2022",),
     sentence="Susceptibility was computed with an absolute nonlinear data term and a total-variation prior by ADMM "
     "(L1-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=22,
+    volumes=19,
 )
 def l1qsm(
     local_field: np.ndarray,

@@ -40,7 +40,7 @@ OUTLIER = 6.0
     cite=("Liu2012", "Liu2013", "Liu2018"),
     sentence="Susceptibility was computed by nonlinear morphology-enabled dipole inversion "
     "(MEDI, share of edges {edges:g}, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=24,
+    volumes=19.5,
 )
 def medi(
     local_field: np.ndarray,

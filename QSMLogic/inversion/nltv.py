@@ -23,7 +23,7 @@ EDGE = 0.01
     cite=("Kames2018", "Candes2008"),
     sentence="Susceptibility was computed by weighted inversion with a reweighted total-variation prior by ADMM "
     "(NLTV, {rounds} rounds, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=24.5,
+    volumes=21,
 )
 def nltv(
     local_field: np.ndarray,

@@ -25,7 +25,7 @@ FIRST_STEP_SHARE = 0.5
     label="RTS",
     cite=("Kames2018",),
     sentence="Susceptibility was computed by rapid two-step inversion (RTS, threshold {threshold:g})",
-    volumes=19,
+    volumes=16.5,
 )
 def rts(
     local_field: np.ndarray,

@@ -26,7 +26,7 @@ from ..total_variation import (
     cite=("Bilgic2014", "Milovic2018"),
     sentence="Susceptibility was computed by weighted inversion with a total-variation prior by ADMM "
     "(regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=22,
+    volumes=19,
 )
 def tv(
     local_field: np.ndarray,

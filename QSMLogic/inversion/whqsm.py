@@ -14,7 +14,7 @@ from ..operators import convolve, gradient_squared
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
-from ..total_variation import SHRINKAGE, Exterior, Solved, automatic_weight, inverted, variation_split
+from ..total_variation import SHRINKAGE, Exterior, automatic_weight, inverted, variation_split
 
 HARMONIC_TOLERANCE, HARMONIC_ITERATIONS = 1e-2, 50
 """Of conjugate gradients for the harmonic field, which starts close to its end."""
@@ -29,7 +29,7 @@ HARMONIC_SHARE = 0.1
     cite=("Milovic2019",),
     sentence="Susceptibility was computed with a nonlinear data term, a total-variation prior and a "
     "weak-harmonic field (WH-QSM, regularisation weight {regularization}, harmonic weight {harmonicity:g} mm4)",
-    volumes=25.5,
+    volumes=19,
 )
 def whqsm(
     local_field: np.ndarray,
@@ -66,7 +66,7 @@ def whqsm(
     strength = regularization or automatic_weight(local_field, mask, grid)
     radians = radians_per_ppm(echo_times, field_strength)
 
-    def mapped(given: Measured, exterior: Exterior, report: Progress, after: Solved | None = None) -> Solved:
+    def mapped(given: Measured, exterior: Exterior, report: Progress) -> np.ndarray:
         return inverted(
             given,
             lambda level: [
@@ -78,37 +78,48 @@ def whqsm(
             tolerance=tolerance,
             iterations=iterations,
             progress=report,
-            after=after,
-        )
+        ).chi
 
-    found = mapped(data, "free", part(progress, 0, 1 / (1 + rounds)))
-    background = convolve(found.chi * ~data.window.mask, data.kernel)
+    chi = mapped(data, "free", part(progress, 0, 1 / (1 + rounds)))
+    data = replace(data, field=data.field - convolve(chi * ~data.window.mask, data.kernel))
     for turn in range(1, rounds + 1):
         start, stop = turn / (1 + rounds), (turn + 1) / (1 + rounds)
         middle = start + HARMONIC_SHARE * (stop - start)
-        misfit = data.misfit(found.chi)
-        background += _correction(data, misfit, background, harmonicity, part(progress, start, middle))
-        rest = replace(data, field=data.field - background)
-        found = mapped(rest, "zero", part(progress, middle, stop), found)
+        background = data.window.cut(local_field * mask) - data.field
+        more = _correction(data, data.misfit(chi), background, harmonicity, part(progress, start, middle))
+        data = replace(data, field=data.field - more)
+        del more, background, chi
+        chi = mapped(data, "zero", part(progress, middle, stop))
     progress(1.0, "")
-    return data.window.paste(found.chi) * mask
+    return data.window.paste(chi) * mask
 
 
 def _correction(
     data: Measured, misfit: np.ndarray, background: np.ndarray, harmonicity: float, progress: Progress
 ) -> np.ndarray:
-    """Find what to add to the background to minimise its squared misfit plus squared Laplacian."""
-    laplacian = gradient_squared(data.window.grid)
-    squared = data.weight * data.weight
-    inside = np.float32(harmonicity) * binary_erosion(data.window.mask)
-    inverse_guess = 1 / (1 + np.float32(harmonicity) * laplacian * laplacian)
+    """Find what to add to the background, to minimise the squared misfit plus the squared Laplacian."""
+    laplacian = np.float32(np.sqrt(harmonicity)) * gradient_squared(data.window.grid)
+    inside = binary_erosion(data.window.mask)
+    inverse_guess = 1 / (1 + laplacian * laplacian)
+
+    def weighted(field: np.ndarray) -> np.ndarray:
+        out = data.weight * field
+        out *= data.weight
+        return out
 
     def roughness(field: np.ndarray) -> np.ndarray:
-        return convolve(inside * convolve(field, laplacian), laplacian)
+        rough = convolve(field, laplacian)
+        rough *= inside
+        return convolve(rough, laplacian)
+
+    def normal(field: np.ndarray) -> np.ndarray:
+        out = roughness(field)
+        out += weighted(field)
+        return out
 
     return conjugate_gradients(
-        lambda field: squared * field + roughness(field),
-        squared * (misfit - background) - roughness(background),
+        normal,
+        weighted(misfit) - roughness(background),
         tolerance=HARMONIC_TOLERANCE,
         iterations=HARMONIC_ITERATIONS,
         progress=progress,

@@ -69,7 +69,7 @@ STIFFER = (1.0, 1.5, 2.5)
     cite=("Smith2002",),
     sentence="The brain was extracted from the magnitude with a surface of the BET type "
     "(fractional intensity {fractional_intensity:g})",
-    volumes=14,
+    volumes=26,
 )
 def bet(
     magnitude: np.ndarray,
