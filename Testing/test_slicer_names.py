@@ -72,6 +72,12 @@ def of_the_application(tree: ast.AST) -> set[str]:
     return used | {name for name in names if name.startswith("slicer.util.") and name[12:] in UTIL_OF_APPLICATION}
 
 
+def named_for_qt(tree: ast.AST) -> set[str]:
+    """Return calls of classes of Qt, CTK and Slicer's widgets with named arguments, which PythonQt drops in silence."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.keywords]
+    return {name for name in (dotted(call.func) for call in calls) if name.startswith(("qt.", "ctk.", "slicer.q"))}
+
+
 def parse(path: Path) -> ast.AST:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -104,6 +110,11 @@ def test_no_pythonqt_class_is_tested_for(path):
     assert not tests
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(MODULE)))
+def test_arguments_of_qt_have_no_names(path):
+    assert not named_for_qt(parse(path))
+
+
 @pytest.mark.parametrize(
     ("source", "check", "found"),
     [
@@ -113,6 +124,7 @@ def test_no_pythonqt_class_is_tested_for(path):
         ("import slicer\nslicer.util.arrayFromVolumes(node)", missing, {"slicer.util.arrayFromVolumes"}),
         ("import slicer\nslicer.vtkMRMLScalarVolume()", missing, {"slicer.vtkMRMLScalarVolume"}),
         ("import slicer\nslicer.vtkMRMLScalarVolumeNode.New()", missing, set()),
+        ("qt.QLabel(text='x')\nqt.QLabel('x')", named_for_qt, {"qt.QLabel"}),
         ("import qt", of_the_application, {"qt"}),
         ("from ctk import ctkSliderWidget", of_the_application, {"ctk"}),
         ("import slicer\nslicer.mrmlScene.Clear()", of_the_application, {"slicer.mrmlScene", "slicer.mrmlScene.Clear"}),
