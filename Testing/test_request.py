@@ -65,6 +65,8 @@ def test_a_request_is_called_as_its_first_phase_or_as_the_user_says(request_of):
             lambda g, n: {"magnitudes": (g["magnitudes"][0], n.volume(noise(3), to_ras(np.eye(3)), "elsewhere"))},
             "elsewhere and phase 1 do not lie on the same voxels: axes turned",
         ),
+        (lambda g, n: {"phases": (g["phases"][1],) * 2}, "phase 2 is chosen twice"),
+        (lambda g, n: {"magnitudes": (g["magnitudes"][1], g["phases"][0])}, "phase 1 is chosen twice"),
         (
             lambda g, n: {"phases": (n.volume(np.ones(SHAPE, np.uint8), name="labels", labels=True),) * 2},
             "labels is a label volume: choose a phase or magnitude image",

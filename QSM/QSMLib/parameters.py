@@ -172,7 +172,7 @@ class Parameters:
     def settings(self) -> Settings:
         """The settings, stored word for word as in a settings file. InputError where the text is none."""
         text = self.node.GetParameter("settings")
-        return _parsed(text) if text else Settings.preset(self._presetName())
+        return _parsed(text) if text else _preset("default" if self.preset == CUSTOM else self.preset)
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
@@ -181,7 +181,7 @@ class Parameters:
     @property
     def settingsChanged(self) -> bool:
         """Whether the settings are no longer those of the preset."""
-        return self.preset != CUSTOM and self.settings != Settings.preset(self.preset)
+        return self.preset != CUSTOM and self.settings != _preset(self.preset)
 
     def choosePreset(self, name: str) -> None:
         """Take the settings of a preset."""
@@ -205,7 +205,8 @@ class Parameters:
 
     def asks(self, datum: str) -> bool:
         """Whether a method of the settings asks for a datum, such as "labels" or "given_mask"."""
-        steps = ((stage, step) for stage in STAGES for step in self.settings.steps(stage))
+        settings = self.settings
+        steps = ((stage, step) for stage in STAGES for step in settings.steps(stage))
         return any(datum in METHODS[stage][step.method].inputs for stage, step in steps)
 
     @property
@@ -264,9 +265,6 @@ class Parameters:
             name=self.name,
         )
 
-    def _presetName(self) -> str:
-        return "default" if self.preset == CUSTOM else self.preset
-
 
 class Together:
     """Makes several changes of a node one change, so that observers see no half of it."""
@@ -282,6 +280,11 @@ class Together:
     def __exit__(self, *error: object) -> None:
         """Send them as one."""
         self.node.EndModify(self._before)
+
+
+@lru_cache(maxsize=8)
+def _preset(name: str) -> Settings:
+    return Settings.preset(name)
 
 
 @lru_cache(maxsize=8)

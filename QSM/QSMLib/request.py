@@ -64,6 +64,7 @@ class Request:
         checked_echo_times(self.echoTimes, echoes)
         checked_field_strength(self.fieldStrength)
         gridOf(self.phases[0], self.b0Direction)
+        _refuseTwice((*self.phases, *self.magnitudes))
         if self.phaseScale != "auto":
             PhaseScale.named(self.phaseScale)
         if self.phaseSign not in (1, -1):
@@ -79,7 +80,13 @@ class Request:
     @property
     def title(self) -> str:
         """What the names of the results begin with."""
-        return self.name.strip() or scanName(nameOf(self.phases[0]))
+        return self.name.strip() or scanName(self.phases[0].GetName() or "QSM")
+
+
+def _refuseTwice(images: tuple[Any, ...]) -> None:
+    for i, node in enumerate(images):
+        if any(node is other for other in images[:i]):
+            raise InputError(f"{nameOf(node)} is chosen twice: every echo has an image of its own.")
 
 
 def _refuseUnknownMaps(keep: tuple[str, ...]) -> None:
