@@ -136,6 +136,17 @@ def test_the_run_is_described(nodes, results, request_of, finished):
         assert part in outputs.report.GetText()
 
 
+def test_the_segments_that_were_the_mask_are_told(nodes, results, request_of, finished, phases):
+    whole = np.ones(phases[0].GetImageData().GetDimensions(), bool)
+    drawn = nodes.segmentation({"Brain": whole, "Skull": whole}, phases[0], name="drawn")
+    outputs = results.loadOutputs(nodes.scene, finished, request_of(mask=drawn, maskSegments=("brain",)))
+    assert outputs.provenance["nodes"] == {
+        "phase": ["head 1", "head 2", "head 3"],
+        "mask": "drawn",
+        "mask_segments": ["Brain"],
+    }
+
+
 def test_results_lie_in_a_folder_under_the_study_of_the_phase(nodes, results, request_of, finished, phases):
     hierarchy = nodes.scene.GetSubjectHierarchyNode()
     patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "patient")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,9 +169,15 @@ def _provenance(folder: Path, request: Request) -> dict[str, Any]:
         "phase": [nameOf(node) for node in request.phases],
         "magnitude": [nameOf(node) for node in request.magnitudes],
         "mask": request.mask and nameOf(request.mask),
+        "mask_segments": _segmentNames(request.mask, request.maskSegments),
         "labels": request.labels and nameOf(request.labels),
     }
     return json.loads(text.replace(inside, "")) | {"nodes": {role: held for role, held in nodes.items() if held}}
+
+
+def _segmentNames(node: Any, segments: Sequence[str]) -> list[str]:
+    held = (node.GetSegmentation().GetSegment(segment) for segment in segments)
+    return [segment.GetName() for segment in held if segment is not None]
 
 
 def _addMap(scene: Any, title: str, name: str, image: np.ndarray, like: Any) -> Any:
