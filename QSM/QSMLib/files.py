@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from QSMLogic.commands.writing import FILES, OPTIONAL
 from QSMLogic.io.nifti import write_image
 
 from .labels import labelsOn, maskOn
-from .volumes import arrayOf, detectedScale, geometryOf, gridOf
+from .volumes import detectedScale, echoesOf, geometryOf, gridOf
 
 if TYPE_CHECKING:
     from .request import Request
@@ -29,9 +28,9 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     """
     scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
     first = request.phases[0]
-    words = ["run", "--phase", _writeEchoes(folder / "phase.nii", request.phases)]
+    words = ["run", "--phase", _write(folder / "phase.nii", echoesOf(request.phases), first)]
     if request.magnitudes:
-        words += ["--magnitude", _writeEchoes(folder / "magnitude.nii", request.magnitudes)]
+        words += ["--magnitude", _write(folder / "magnitude.nii", echoesOf(request.magnitudes), first)]
     if request.mask is not None:
         mask = maskOn(request.mask, first, request.maskSegments)
         words += ["--mask", _write(folder / "mask.nii", mask, first)]
@@ -44,13 +43,6 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     words += ["--phase-scale", scale, "--phase-sign", str(request.phaseSign)]
     kept = [FILES[name] for name in OPTIONAL if name in (*request.keep, *ALWAYS_KEPT)]
     return [*words, "--keep", *kept]
-
-
-def _writeEchoes(path: Path, nodes: Sequence[Any]) -> str:
-    echoes = np.empty((*nodes[0].GetImageData().GetDimensions(), len(nodes)), np.float32)
-    for echo, node in enumerate(nodes):
-        echoes[..., echo] = arrayOf(node)
-    return _write(path, echoes, nodes[0])
 
 
 def _write(path: Path, array: np.ndarray, like: Any) -> str:

@@ -6,7 +6,7 @@ Segmentations and label volumes are in labels.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,15 @@ def arrayOf(node: Any) -> np.ndarray:
     """Return a copy of a volume node's voxels, (x, y, z). Raises InputError where it has no single number per voxel."""
     refuseNoImage(node)
     return np.array(slicer.util.arrayFromVolume(node).T, order="C")
+
+
+def echoesOf(nodes: Sequence[Any]) -> np.ndarray:
+    """Return the voxels of volumes of one shape, (x, y, z, echo) float32, in memory in the order of a file."""
+    echoes = np.empty((*nodes[0].GetImageData().GetDimensions(), len(nodes)), np.float32, order="F")
+    for echo, node in enumerate(nodes):
+        refuseNoImage(node)
+        echoes[..., echo] = slicer.util.arrayFromVolume(node).T
+    return echoes
 
 
 def refuseNoImage(node: Any) -> None:
