@@ -185,8 +185,8 @@ def test_sequences_bring_their_echo_times(user, nodes, small_head):
     scan = small_head.scan
     arrays = [np.moveaxis(a, -1, 0) for a in (scan.phase, scan.magnitude)]
     values = [1000 * time for time in TIMES]
-    phase = nodes.sequence(arrays[0], values, ("TE", "ms"), "phase", browser=True)[0]
-    magnitude = nodes.sequence(arrays[1], values, ("TE", "ms"), "magnitude")
+    phase = nodes.sequence(arrays[0], values, ("TE", "ms"), name="phase", browser=True)[0]
+    magnitude = nodes.sequence(arrays[1], values, ("TE", "ms"), name="magnitude")
     user.choose("inputKindComboBox", "sequences")
     assert "sequence" in user.missing
     user.pick("phaseSequenceSelector", phase)
