@@ -7,8 +7,8 @@ from types import ModuleType
 from slicer_side.qt_standin.dialogs import refuse_dialogs
 from slicer_side.qt_standin.pythonqt import make_qt
 
-CTK = ("numbers", "folding", "ctk_widgets")
-MRML = ("mrml_base", "node_selectors", "segment_selectors", "mrml_views")
+CTK = ("numbers", "folding")
+MRML = ("mrml_base", "node_selectors", "mrml_views")
 
 
 def classes(names: tuple[str, ...], prefixes: tuple[str, ...]) -> dict[str, type]:

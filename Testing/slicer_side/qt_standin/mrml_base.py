@@ -28,10 +28,9 @@ class Observing:
         self._observed = []
 
 
-class qMRMLWidget(qt.QWidget):
-    """A widget that knows the scene."""
+class WithScene:
+    """Remembers the scene."""
 
-    mrmlSceneChanged = Signal(object)
     _scene = None
 
     def mrmlScene(self):
@@ -43,6 +42,12 @@ class qMRMLWidget(qt.QWidget):
         if scene is not self._scene:
             self._scene = scene
             self.mrmlSceneChanged.emit(scene)
+
+
+class qMRMLWidget(qt.QWidget, WithScene):
+    """A widget that knows the scene."""
+
+    mrmlSceneChanged = Signal(object)
 
 
 class qSlicerWidget(qMRMLWidget):

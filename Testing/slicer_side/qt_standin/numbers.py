@@ -6,51 +6,6 @@ from PySide6.QtCore import Property, Signal
 from slicer_side.qt_standin.properties import stored
 
 
-class ctkDoubleSpinBox(qt.QWidget):
-    """A spin box; unlike Qt's it is a widget around one."""
-
-    SetAlways, SetIfDifferent = 0, 1
-    FixedDecimals, DecimalsByShortcuts, DecimalsByKey, DecimalsByValue = 0, 1, 2, 4
-    InsertDecimals, ReplaceDecimals, DecimalsAsMax, DecimalsAsMin = 8, 16, 32, 64
-    valueChanged = Signal(float)
-    editingFinished = Signal()
-    decimalsChanged = Signal(int)
-
-    def __init__(self, parent=None) -> None:
-        super().__init__(parent)
-        self._box = qt.QDoubleSpinBox(self)
-        row = qt.QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._box)
-        self._box.valueChanged.connect(self.valueChanged)
-        self._box.editingFinished.connect(self.editingFinished)
-
-    def _of_box(kind, name):
-        return Property(kind, lambda self: getattr(self._box, name), lambda self, v: setattr(self._box, name, v))
-
-    value = _of_box(float, "value")
-    minimum = _of_box(float, "minimum")
-    maximum = _of_box(float, "maximum")
-    singleStep = _of_box(float, "singleStep")
-    decimals = _of_box(int, "decimals")
-    suffix = _of_box(str, "suffix")
-    prefix = _of_box(str, "prefix")
-    readOnly = _of_box(bool, "readOnly")
-    cleanText = Property(str, lambda self: self._box.cleanText)
-    decimalsOption = stored(int, "decimalsOption", 4)
-    sizeHintPolicy = stored(int, "sizeHintPolicy", 0)
-    del _of_box
-
-    def setValue(self, value) -> None:
-        self._box.value = value
-
-    def setDecimals(self, decimals) -> None:
-        self._box.decimals = decimals
-
-    def setReadOnly(self, on) -> None:
-        self._box.readOnly = on
-
-
 class ctkSliderWidget(qt.QWidget):
     """A slider and a spin box that show the same number."""
 
@@ -149,7 +104,6 @@ class ctkRangeWidget(qt.QWidget):
 
     minimum = _of_both(float, "minimum")
     maximum = _of_both(float, "maximum")
-    singleStep = _of_both(float, "singleStep")
     decimals = _of_both(int, "decimals")
     suffix = _of_both(str, "suffix")
     prefix = _of_both(str, "prefix")
@@ -162,6 +116,14 @@ class ctkRangeWidget(qt.QWidget):
         float, lambda self: self._high.value, lambda self, value: setattr(self._high, "value", value)
     )
     del _of_both
+
+    def setSingleStep(self, step) -> None:
+        """Take a step; CTK says no to one that is larger than the range, and goes on with the old one."""
+        if step > self.maximum - self.minimum > 0:
+            raise ValueError(f"ctkRangeWidget.singleStep {step} is larger than its range")
+        self._low.singleStep = self._high.singleStep = step
+
+    singleStep = Property(float, lambda self: self._low.singleStep, setSingleStep)
 
     def setRange(self, low, high) -> None:
         self.minimum, self.maximum = low, high
