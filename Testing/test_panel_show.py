@@ -73,6 +73,18 @@ def test_another_map_is_shown_in_its_colours_and_chi_again_as_it_was(shown, imag
     assert shown.chosen("showColoursComboBox") == "grey"
 
 
+@pytest.mark.parametrize(("values", "step"), [(0.02, 1e-6), (4000.0, 0.1)])
+def test_the_threshold_moves_in_steps_that_suit_the_map(shown, nodes, images, values, step):
+    """CTK refuses a step that is larger than the range, which is that of the volume before."""
+    shape = images[0][0].GetImageData().GetDimensions()
+    ramp = np.linspace(0, 1, np.prod(shape)).reshape(shape)
+    for size in (0.02, values):
+        shown.pick("showMapSelector", nodes.volume((size * ramp).astype(np.float32), name=f"up to {size}"))
+    threshold = shown.find("showThresholdRange")
+    assert threshold.singleStep == pytest.approx(step)
+    assert (threshold.minimum, threshold.maximum) == pytest.approx((0, values))
+
+
 def test_the_threshold_works_only_where_it_is_on(shown):
     chi = shown.maps["chi"]
     assert not shown.find("showThresholdRange").enabled
