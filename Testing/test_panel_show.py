@@ -75,7 +75,7 @@ def test_another_map_is_shown_in_its_colours_and_chi_again_as_it_was(shown, imag
 
 @pytest.mark.parametrize(("values", "step"), [(0.02, 1e-6), (4000.0, 0.1)])
 def test_the_threshold_moves_in_steps_that_suit_the_map(shown, nodes, images, values, step):
-    """CTK refuses a step that is larger than the range, which is that of the volume before."""
+    """CTK refuses a step that is larger than the range it has; with the decimals, the old range is rounded up to it."""
     shape = images[0][0].GetImageData().GetDimensions()
     ramp = np.linspace(0, 1, np.prod(shape)).reshape(shape)
     for size in (0.02, values):

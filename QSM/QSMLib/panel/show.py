@@ -181,8 +181,8 @@ class ShowSection(Section):
         low, high = node.GetImageData().GetScalarRange()
         decimals = max(0, 1 - math.floor(math.log10((high - low) / STEPS))) if high > low else 1
         self.range.decimals = decimals
+        self.range.singleStep = 10.0**-decimals
         self.range.setRange(_rounded(low, decimals, math.floor), _rounded(high, decimals, math.ceil))
-        self.range.singleStep = 10.0**-decimals  # after the range: a step that is larger than it would be refused
         self.range.setValues(*(limits or (self.range.minimum, self.range.maximum)))
 
     def _refreshColours(self, node: Any) -> None:
