@@ -1,10 +1,10 @@
-"""slicer.app with Qt: signals, modules, layout, settings, and a record of what would have asked a person."""
+"""slicer.app with Qt: signals, modules, settings, and a record of what would have asked a person."""
 
 import time
 
 import qt
 import slicer
-from PySide6.QtCore import Property, Signal
+from PySide6.QtCore import Signal
 
 
 class ModuleManager(qt.QObject):
@@ -17,88 +17,6 @@ class ModuleManager(qt.QObject):
         """Return a loaded module, None where there is none of this name."""
         every = (module for module in vars(slicer.modules).values() if hasattr(module, "logic"))
         return next((module for module in every if getattr(module, "name", None) == name), None)
-
-    def modulesNames(self) -> tuple[str, ...]:
-        """Return the names of all."""
-        return tuple(module.name for module in vars(slicer.modules).values() if hasattr(module, "logic"))
-
-
-class SliceWidget:
-    """The parts of one slice view that code asks its widget for."""
-
-    def __init__(self, logic) -> None:
-        self._logic = logic
-
-    def sliceLogic(self):
-        """Return the view's logic."""
-        return self._logic
-
-    def mrmlSliceNode(self):
-        """Return the view's node."""
-        return self._logic.GetSliceNode()
-
-    def mrmlSliceCompositeNode(self):
-        """Return the node that names its volumes."""
-        return self._logic.GetSliceCompositeNode()
-
-    def fitSliceToBackground(self) -> None:
-        """Show all of the volume."""
-        self._logic.FitSliceToBackground()
-
-    def setSliceOrientation(self, orientation: str) -> None:
-        """Turn the view."""
-        self._logic.GetSliceNode().SetOrientation(orientation)
-
-
-class LayoutManager(qt.QObject):
-    """Which views are shown; it changes the layout's node, as Slicer's does."""
-
-    layoutChanged = Signal(int)
-
-    def __init__(self, world) -> None:
-        super().__init__()
-        self._world = world
-
-    def _node(self):
-        return self._world.layout_logic.GetLayoutNode()
-
-    def setLayout(self, layout: int) -> None:
-        """Choose a layout."""
-        if layout != self._node().GetViewArrangement():
-            self._node().SetViewArrangement(layout)
-            self.layoutChanged.emit(layout)
-
-    layout = Property(int, lambda self: self._node().GetViewArrangement(), setLayout)
-    threeDViewCount = Property(int, lambda self: 1)
-
-    def layoutLogic(self):
-        """Return the layout's logic."""
-        return self._world.layout_logic
-
-    def sliceViewNames(self) -> tuple[str, ...]:
-        """Return the names of the slice views."""
-        return tuple(self._world.slice_logics)
-
-    def sliceWidget(self, name: str):
-        """Return one of them."""
-        return SliceWidget(self._world.slice_logics[name]) if name in self._world.slice_logics else None
-
-    def mrmlSliceLogics(self):
-        """Return their logics."""
-        return self._world.logic.GetSliceLogics()
-
-    def threeDWidget(self, _which) -> None:
-        """Return None: the 3-D view of the tests is no widget."""
-
-    tableWidget = plotWidget = threeDWidget
-
-    def resetSliceViews(self) -> None:
-        """Fit every slice view."""
-        for logic in self._world.slice_logics.values():
-            logic.FitSliceToBackground()
-
-    def resetThreeDViews(self) -> None:
-        """Do nothing."""
 
 
 class Application(qt.QObject):
@@ -114,7 +32,6 @@ class Application(qt.QObject):
         super().__init__()
         self._without_qt = world.app
         self._modules = ModuleManager()
-        self._layout = LayoutManager(world)
         self._settings = qt.QSettings()
         self.popups = []
 
@@ -130,10 +47,6 @@ class Application(qt.QObject):
         """Return the loaded modules."""
         return self._modules
 
-    def layoutManager(self) -> LayoutManager:
-        """Return the layout."""
-        return self._layout
-
     def processEvents(self) -> None:
         """Let Qt go on."""
         qt.QApplication.processEvents()
@@ -146,10 +59,6 @@ class Application(qt.QObject):
 
     def mainWindow(self) -> None:
         """Return None: there is no main window."""
-
-    def restart(self) -> None:
-        """Refuse."""
-        raise RuntimeError("a test wanted to restart Slicer")
 
 
 def record_popups(app: Application) -> None:
