@@ -238,6 +238,7 @@ def own(loaded):
         (lambda n, g: {"times": [5.1, 11.3, 17.2]}, "that looks like milliseconds"),
         (lambda n, g: {"phases": []}, "No phase volume is chosen"),
         (lambda n, g: {"phases": None}, "No phase volume is chosen"),
+        (lambda n, g: {"phases": "phase 1"}, "phase 1 is a name: give the node itself"),
         (lambda n, g: {"magnitudes": g["magnitude"][:2]}, "3 phase but 2 magnitude volumes are chosen"),
         (lambda n, g: {"regions": n.scene.AddNewNodeByClass("vtkMRMLModelNode", "skin")}, "skin cannot be the regions"),
         (lambda n, g: {"phases": g["phase"][0], "magnitudes": None, "times": None}, "The echo times are missing"),

@@ -163,4 +163,4 @@ def _several(things: Any) -> Iterable[Any]:
     """Return nodes or numbers as they were given, one alone or none as a sequence."""
     if things is None:
         return ()
-    return things if isinstance(things, Iterable) else (things,)
+    return things if isinstance(things, Iterable) and not isinstance(things, str) else (things,)

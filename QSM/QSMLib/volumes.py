@@ -128,6 +128,8 @@ def echoNodes(nodes: Iterable[Any], scene: Any) -> tuple[Any, ...]:
     """
     found: list[Any] = []
     for node in nodes:
+        if isinstance(node, str):
+            raise InputError(f"{node} is a name: give the node itself, slicer.util.getNode({node!r}).")
         if node is not None and node.IsA("vtkMRMLSequenceNode"):
             found += _volumesOf(node, scene)
         else:
