@@ -85,7 +85,10 @@ def checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[floa
     """Return the echo times (s). Raises InputError where they are missing, too many or few, or make no sense."""
     if echo_times is None or len(np.atleast_1d(echo_times)) == 0:
         raise InputError("The echo times are missing: give them in seconds, one per echo (such as 0.005 0.010).")
-    times = tuple(float(t) for t in np.atleast_1d(echo_times))
+    try:
+        times = tuple(float(t) for t in np.atleast_1d(echo_times))
+    except (TypeError, ValueError):
+        raise InputError(f"The echo times are {echo_times!r}: numbers are needed, in seconds, one per echo.") from None
     if len(times) != echoes:
         raise InputError(f"{len(times)} echo times were given for {echoes} echoes of phase: one per echo is needed.")
     if not np.isfinite(times).all() or min(times) <= 0:

@@ -113,6 +113,7 @@ def test_phase_from_zero_to_two_pi_is_radians():
         ({"echo_times": (0, 0.005)}, "positive"),
         ({"echo_times": (0.005, np.nan)}, "positive"),
         ({"echo_times": (5, 10)}, "milliseconds"),
+        ({"echo_times": ("5 ms", "10 ms")}, "numbers are needed, in seconds"),
         ({"field_strength": None}, "field strength is missing"),
         ({"field_strength": 0}, "field strength is 0 T"),
         ({"field_strength": 123.2}, "between 0.01 and 30 T"),

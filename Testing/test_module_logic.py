@@ -177,6 +177,7 @@ def test_a_mask_drawn_on_other_voxels_and_a_reference_by_segment(run, nodes, loa
     inside = (small_head.labels == 3) & (chi != 0)
     assert chi[inside].mean() == pytest.approx(0, abs=1e-6)
     assert outputs.reference.voxels >= inside.sum() > 0
+    assert outputs.reference.name == "Putamen"
     assert outputs.provenance["nodes"]["mask"] == outputs.provenance["nodes"]["labels"] == "regions"
     assert outputs.chi.GetName() == "head chi"
 

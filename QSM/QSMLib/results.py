@@ -21,6 +21,7 @@ from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
 from QSMLogic.settings import Settings
 
+from .labels import labelNames
 from .scenes import allOrNothing, freeTitle, placeInFolder
 from .volumes import Segment, addSegmentation, addVolume, geometryOf, nameOf, shownNode
 
@@ -172,7 +173,11 @@ def _provenance(folder: Path, request: Request) -> dict[str, Any]:
         "mask_segments": _segmentNames(request.mask, request.maskSegments),
         "labels": request.labels and nameOf(request.labels),
     }
-    return json.loads(text.replace(inside, "")) | {"nodes": {role: held for role, held in nodes.items() if held}}
+    record = json.loads(text.replace(inside, ""))
+    if record["reference"] and request.labels:
+        label = request.settings.referencing.parameters.get("label")
+        record["reference"]["name"] = labelNames(request.labels).get(label, record["reference"]["name"])
+    return record | {"nodes": {role: held for role, held in nodes.items() if held}}
 
 
 def _segmentNames(node: Any, segments: Sequence[str]) -> list[str]:

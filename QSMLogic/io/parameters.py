@@ -74,7 +74,8 @@ class Acquisition:
         angle = math.degrees(math.acos(min(1.0, abs(float(np.dot(header, grid.b0_direction))))))
         if angle <= SAME_FIELD_AXIS:
             return grid, ()
-        said = f"B0 direction: {self.sources['b0_direction']} is used, {angle:.0f} degrees from the image header's."
+        source = self.sources["b0_direction"]
+        said = f"B0 direction: the one given ({source}) is used, {angle:.0f} degrees from the image header's."
         return grid, (said,)
 
 
