@@ -147,6 +147,18 @@ def measures() -> dict[str, Measure]:
         "relative_median": Measure(
             "QSM relative median", _("QSM relative median"), _("Median less the mean of the reference."), median
         ),
+        "relative_q1": Measure(
+            "QSM relative 1st quartile", _("QSM relative 1st quartile"), _("Less the mean of the reference.")
+        ),
+        "relative_q3": Measure(
+            "QSM relative 3rd quartile", _("QSM relative 3rd quartile"), _("Less the mean of the reference.")
+        ),
+        "relative_minimum": Measure(
+            "QSM relative minimum", _("QSM relative minimum"), _("Less the mean of the reference.")
+        ),
+        "relative_maximum": Measure(
+            "QSM relative maximum", _("QSM relative maximum"), _("Less the mean of the reference.")
+        ),
         "reference_mean": Measure("QSM reference mean", _("QSM reference mean"), _("Mean of the reference."), mean),
         "reference_sd": Measure("QSM reference SD", _("QSM reference SD"), _("SD of the reference."), sd),
     }
