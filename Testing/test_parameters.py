@@ -238,7 +238,9 @@ def test_phase_that_fills_no_turn_is_taken_as_radians_aloud(files):
 
 
 def test_sign_and_complex_images(files):
-    assert np.allclose(load(whole(files, phase_sign=-1)).scan.phase, -wrapped(), atol=1e-6)
+    turned = load(whole(files, phase_sign=-1))
+    assert np.allclose(turned.scan.phase, -wrapped(), atol=1e-6)
+    assert turned.facts["phase_sign"] == -1
     signal = np.exp(1j * wrapped())
     write_image(files / "re.nii", signal.real, GEOMETRY)
     write_image(files / "im.nii", signal.imag, GEOMETRY)

@@ -67,6 +67,8 @@ def load(sources: Sources) -> Loaded:
     facts = _facts(known, data)
     if images.scale is not None:
         facts["phase_scale"] = images.scale.name
+    if images.phase is not None:
+        facts["phase_sign"] = sources.phase_sign
     return Loaded({k: v for k, v in data.items() if v is not None}, scan, space[1], facts, warnings)
 
 
