@@ -35,7 +35,7 @@ def l1qsm(
     exterior: Annotated[Exterior, Param("Outside the mask", help=EXTERIOR_HELP)] = "auto",
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
-    ] = 3e-3,
+    ] = 5e-3,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:

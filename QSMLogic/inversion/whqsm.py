@@ -48,7 +48,7 @@ def whqsm(
     rounds: Annotated[int, Param("Rounds", "", 1, 20, "of the background, then the map", advanced=True)] = 1,
     tolerance: Annotated[
         float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which ADMM stops", advanced=True)
-    ] = 3e-3,
+    ] = 1e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> np.ndarray:
