@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from QSMLogic.errors import InputError
 from QSMLogic.settings import Settings, preset_names
 
-from .request import KEPT
+from .request import Request
 from .volumes import nameOf
-
-if TYPE_CHECKING:
-    from .request import Request
 
 WILD = "*?[]"
 """Characters that `slicer.util.getNode` takes for a pattern."""
 
-DEFAULTS: dict[str, Any] = {
-    "maskSegments": (),
-    "b0Direction": None,
-    "phaseScale": "auto",
-    "phaseSign": 1,
-    "keep": KEPT,
-    "name": "",
-}
-"""What is said only where it is another."""
+OPTIONAL = ("maskSegments", "b0Direction", "phaseScale", "phaseSign", "keep", "name")
+"""What is said only where it is not as usual."""
 
 
 def asPython(request: Request, scene: Any = None) -> str:
@@ -37,7 +27,7 @@ def asPython(request: Request, scene: Any = None) -> str:
     arguments = {
         "settings": _settings(request.settings),
         **{role: _node(getattr(request, role), scene) for role in ("mask", "labels") if getattr(request, role)},
-        **{name: repr(getattr(request, name)) for name, usual in DEFAULTS.items() if getattr(request, name) != usual},
+        **{n: repr(getattr(request, n)) for n in OPTIONAL if getattr(request, n) != getattr(Request, n)},
     }
     lines = [
         "import slicer",

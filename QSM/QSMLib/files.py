@@ -12,7 +12,7 @@ from QSMLogic.commands.writing import FILES, OPTIONAL
 from QSMLogic.io.nifti import write_image
 
 from .labels import labelsOn, maskOn
-from .volumes import detectedScale, echoesOf, geometryOf, gridOf
+from .volumes import echoesOf, geometryOf, gridOf
 
 if TYPE_CHECKING:
     from .request import Request
@@ -26,7 +26,7 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
 
     Raises InputError where the scale of the phase is not certain, a segmentation cannot be used, or the disk is full.
     """
-    scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
+    scale = request.scale
     first = request.phases[0]
     words = ["run", "--phase", _write(folder / "phase.nii", echoesOf(request.phases), first)]
     if request.magnitudes:

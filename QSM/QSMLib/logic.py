@@ -17,7 +17,7 @@ from QSMLogic.errors import InputError
 
 from .job import Job
 from .labels import refuseNoLabels
-from .request import KEPT, Request
+from .request import Request
 from .volumes import echoNodes
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ class Logic:
         fieldStrength: float,
         *,
         settings: Settings | str | Path = "default",
-        mask: Any = None,
-        maskSegments: Sequence[str] = (),
-        labels: Any = None,
-        b0Direction: Sequence[float] | None = None,
-        phaseScale: str | float = "auto",
-        phaseSign: int = 1,
-        keep: Sequence[str] = KEPT,
-        name: str = "",
+        mask: Any = Request.mask,
+        maskSegments: Sequence[str] = Request.maskSegments,
+        labels: Any = Request.labels,
+        b0Direction: Sequence[float] | None = Request.b0Direction,
+        phaseScale: str | float = Request.phaseScale,
+        phaseSign: int = Request.phaseSign,
+        keep: Sequence[str] = Request.keep,
+        name: str = Request.name,
         regions: Any = None,
         progress: Progress | None = None,
     ) -> Outputs:

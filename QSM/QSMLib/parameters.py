@@ -19,7 +19,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.settings import Settings, preset_names
 
-from .request import KEPT, Request
+from .request import Request
 from .volumes import echoNodes
 
 MODULE = "QSM"
@@ -117,13 +117,13 @@ class Parameters:
 
     inputKind = Stored(VOLUMES)
     fieldStrength = Stored(None, float, lambda value: repr(float(value)))
-    b0Direction = Stored(None, _numbers, _spaced)
-    phaseScale = Stored("auto")
-    phaseSign = Stored(1, int)
+    b0Direction = Stored(Request.b0Direction, _numbers, _spaced)
+    phaseScale = Stored(Request.phaseScale)
+    phaseSign = Stored(Request.phaseSign, int)
     maskSource = Stored(METHODS_MASK)
-    maskSegments = Stored((), _segments, lambda ids: json.dumps(list(ids)))
-    keep = Stored(KEPT, lambda text: tuple(text.split()), " ".join)
-    name = Stored("")
+    maskSegments = Stored(Request.maskSegments, _segments, lambda ids: json.dumps(list(ids)))
+    keep = Stored(Request.keep, lambda text: tuple(text.split()), " ".join)
+    name = Stored(Request.name)
     preset = Stored("default", _presetOr)
     phaseSequence = StoredNode()
     magnitudeSequence = StoredNode()

@@ -24,7 +24,7 @@ from QSMLogic.settings import OPTIONS, Settings, preset_names
 
 from .files import writeInputs
 from .labels import labelsOn, maskOn
-from .volumes import arrayOf, detectedScale, geometryOf, gridOf
+from .volumes import arrayOf, geometryOf, gridOf
 
 if TYPE_CHECKING:
     from .request import Request
@@ -156,8 +156,7 @@ def _factWords(request: Request, files: Sequence[Path]) -> list[str]:
     grid: Grid = gridOf(request.phases[0], request.b0Direction)
     if read_image(files[0])[1].grid(known.b0_direction).b0_direction != grid.b0_direction:
         words += ["--b0-direction", *map(repr, grid.b0_direction)]
-    scale = detectedScale(request.phases).name if request.phaseScale == "auto" else request.phaseScale
-    return [*words, "--phase-scale", scale, *(["--phase-sign", "-1"] if request.phaseSign < 0 else [])]
+    return [*words, "--phase-scale", request.scale, *(["--phase-sign", "-1"] if request.phaseSign < 0 else [])]
 
 
 def _changes(preset: Settings, settings: Settings) -> dict[str, str]:

@@ -11,10 +11,13 @@ from QSMLogic.scan import checked_echo_times, checked_field_strength
 
 from .echo_names import scanName
 from .labels import refuseNoLabels
-from .volumes import gridOf, nameOf, refuseNoImage, refuseOtherPlace
+from .volumes import detectedScale, gridOf, nameOf, refuseNoImage, refuseOtherPlace
 
 if TYPE_CHECKING:
     from QSMLogic.settings import Settings
+
+AUTOMATIC = "auto"
+"""Scale of the phase that is told by its values."""
 
 KEPT = ("mask", "total_field", "local_field", "chi")
 """Maps that become nodes unless another choice is made."""
@@ -41,7 +44,7 @@ class Request:
     maskSegments: tuple[str, ...] = ()
     labels: Any = None
     b0Direction: tuple[float, float, float] | None = None
-    phaseScale: str = "auto"
+    phaseScale: str = AUTOMATIC
     phaseSign: int = 1
     keep: tuple[str, ...] = KEPT
     name: str = ""
@@ -65,7 +68,7 @@ class Request:
         checked_field_strength(self.fieldStrength)
         gridOf(self.phases[0], self.b0Direction)
         _refuseTwice((*self.phases, *self.magnitudes))
-        if self.phaseScale != "auto":
+        if self.phaseScale != AUTOMATIC:
             PhaseScale.named(self.phaseScale)
         if self.phaseSign not in (1, -1):
             raise InputError(
@@ -76,6 +79,11 @@ class Request:
         if self.labels is not None:
             refuseNoLabels(self.labels, "regions")
         _refuseUnknownMaps(self.keep)
+
+    @property
+    def scale(self) -> str:
+        """The scale of the phase, as chosen or as its values tell; InputError where they leave it open."""
+        return detectedScale(self.phases).name if self.phaseScale == AUTOMATIC else self.phaseScale
 
     @property
     def title(self) -> str:

@@ -9,12 +9,13 @@ from slicer.i18n import tr as _
 from QSMLogic.errors import InputError
 from QSMLogic.io.phase_scale import SCALES
 
+from ..request import AUTOMATIC
 from ..volumes import gridOf
 from .numerals import numberOf, numberText
 from .section import Section
 
-AUTOMATIC, OTHER = "auto", "other"
-"""Entries of the menu of units beside the scales."""
+OTHER = "other"
+"""Entry of the menu of units beside the scales and the automatic one."""
 
 RANGES = {"siemens": "0..4095", "siemens_signed": "-4096..4094"}
 """Scales that a user knows by the values in the image."""

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from QSMLogic.errors import InputError
 
 from ..parameters import METHODS_MASK, NODE_MASK, Together
+from ..regions import choicesOf
 from ..volumes import shownNode
 from .section import Section
 from .step_form import MaskingForm
@@ -110,12 +111,10 @@ class MaskSection(Section):
 
 
 def segmentsOf(node: Any) -> list[tuple[str, str]]:
-    """Return ID and name of every segment; none of a label volume."""
+    """Return ID and name of every segment; none of a label volume, whose labels are taken together."""
     if node is None or not node.IsA("vtkMRMLSegmentationNode"):
         return []
-    segmentation = node.GetSegmentation()
-    ids = [segmentation.GetNthSegmentID(i) for i in range(segmentation.GetNumberOfSegments())]
-    return [(identity, segmentation.GetSegment(identity).GetName()) for identity in ids]
+    return [(choice.id, choice.name) for choice in choicesOf(node)]
 
 
 def editorNode(scene: Any) -> Any:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from ..maps import isSusceptibility, referenceOf
 from ..measurement import MEAN, NONE, Measurement, measure, rereference
-from ..parameters import Stored, StoredNode
+from ..parameters import Stored, StoredNode, Together
 from ..regions import Choice, choicesOf
 from .reference_box import showReferences
 from .section import Section
@@ -59,11 +59,10 @@ class Choices:
 
     @maps.setter
     def maps(self, nodes: Any) -> None:
-        before = self.node.StartModify()
-        self.node.RemoveNodeReferenceIDs(MAP_ROLE)
-        for node in nodes:
-            self.node.AddNodeReferenceID(MAP_ROLE, node.GetID())
-        self.node.EndModify(before)
+        with Together(self.node):
+            self.node.RemoveNodeReferenceIDs(MAP_ROLE)
+            for node in nodes:
+                self.node.AddNodeReferenceID(MAP_ROLE, node.GetID())
 
 
 class MeasureSection(Section):
@@ -191,12 +190,10 @@ class MeasureSection(Section):
         self.choices.maps = self.mapsSelector.checkedNodes()
 
     def _chooseRegions(self) -> None:
-        node = self.panel.parameters.node
-        before = node.StartModify()
-        self.choices.measureRegions = self.regionsSelector.currentNode()
-        if self.choices.measureReference not in (NONE, MEAN, *(choice.id for choice in self._regions())):
-            self.choices.measureReference = NONE
-        node.EndModify(before)
+        with Together(self.panel.parameters.node):
+            self.choices.measureRegions = self.regionsSelector.currentNode()
+            if self.choices.measureReference not in (NONE, MEAN, *(choice.id for choice in self._regions())):
+                self.choices.measureReference = NONE
 
     def _chooseReference(self) -> None:
         self.choices.measureReference = self.referenceBox.itemData(self.referenceBox.currentIndex)

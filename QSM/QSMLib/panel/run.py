@@ -13,6 +13,7 @@ from QSMLogic.memory import GIBIBYTE, available_memory
 
 from ..as_python import asPython
 from ..reproduce import asCommand
+from ..request import AUTOMATIC
 from .section import Section
 
 INTERVAL = 100
@@ -60,7 +61,7 @@ class RunSection(Section):
     def request(self) -> Any:
         """Return what Apply will run; InputError with the one thing that is missing."""
         request = self.panel.parameters.request()
-        if request.phaseScale == "auto" and self.panel.scales.of(request.phases) is None:
+        if request.phaseScale == AUTOMATIC and self.panel.scales.of(request.phases) is None:
             raise InputError("The values of the phase do not tell its units: choose them under Input, Phase units.")
         return request
 
