@@ -11,7 +11,7 @@ from QSMLogic.methods import METHODS, STAGES
 ROOT = Path(__file__).parents[1]
 LOGIC = ROOT / "QSMLogic"
 SLICER = {"slicer", "qt", "ctk", "vtk", "mrml", "vtkSegmentationCore"}
-OPTIONAL = {"matplotlib", "nibabel", "pydicom", "tqdm", "torch"}
+OPTIONAL = {"matplotlib", "nibabel", "pydicom", "tqdm", "torch", "dask", "distributed", "dask_jobqueue", "highdicom"}
 
 LAYERS = [
     ["errors", "constants", "progress", "parallel"],
@@ -19,9 +19,10 @@ LAYERS = [
     ["operators"],
     ["solvers"],
     list(STAGES),
-    ["methods", "metrics", "anatomy", "painting", "phantom", "settings"],
+    ["methods", "metrics", "anatomy", "painting", "phantom", "settings", "quality"],
     ["pipeline"],
     ["io", "report"],
+    ["cohort"],
     ["commands", "cli", "__main__"],
 ]
 """From the ground up. A file may import from its own layer and those below; one that is not listed here is a helper of

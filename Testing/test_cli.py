@@ -15,8 +15,8 @@ from command_line import AXES, GEOMETRY, REPORTS, RESULTS, SHAPE, TIMES, VOXEL_S
 from QSMLogic import __version__
 from QSMLogic.cli import main
 from QSMLogic.commands import demo
-from QSMLogic.commands.writing import FILES
 from QSMLogic.io.nifti import read_image, read_volume, write_image
+from QSMLogic.io.writing import FILES
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.settings import Settings, Step
 

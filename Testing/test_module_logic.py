@@ -12,9 +12,9 @@ import pytest
 from slicer_nodes import OBLIQUE, to_ras
 
 from QSMLogic.cli import main
-from QSMLogic.commands.writing import FILES, file_of
 from QSMLogic.errors import Cancelled, InputError
 from QSMLogic.io.nifti import Geometry, read_image, write_image
+from QSMLogic.io.writing import FILES, file_of
 from QSMLogic.phantom import head_phantom
 from QSMLogic.settings import Settings
 

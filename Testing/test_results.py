@@ -8,9 +8,9 @@ import pytest
 from command_line import GEOMETRY, TIMES
 from slicer_nodes import to_ras
 
-from QSMLogic.commands.writing import FILES, file_of
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
+from QSMLogic.io.writing import FILES, file_of
 from QSMLogic.settings import Settings
 
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])

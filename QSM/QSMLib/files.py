@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from QSMLogic.commands.writing import FILES, OPTIONAL
 from QSMLogic.io.nifti import write_image
+from QSMLogic.io.writing import FILES, OPTIONAL
 
 from .labels import labelsOn, maskOn
 from .volumes import echoesOf, geometryOf, gridOf

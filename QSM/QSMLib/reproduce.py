@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from QSMLogic.commands.writing import FILES, OPTIONAL
 from QSMLogic.documents import AUTOMATIC
 from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
 from QSMLogic.io.nifti import NIFTI_ENDINGS, Geometry, read_image, write_image
 from QSMLogic.io.parameters import gather
+from QSMLogic.io.writing import FILES, OPTIONAL
 from QSMLogic.methods import STAGES
 from QSMLogic.settings import OPTIONS, Settings, preset_names
 

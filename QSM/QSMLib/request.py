@@ -98,7 +98,7 @@ def _refuseTwice(images: tuple[Any, ...]) -> None:
 
 
 def _refuseUnknownMaps(keep: tuple[str, ...]) -> None:
-    from QSMLogic.commands.writing import FILES  # noqa: PLC0415 (imports scipy: not while Slicer starts)
+    from QSMLogic.io.writing import FILES  # noqa: PLC0415 (imports scipy: not while Slicer starts)
 
     unknown = [name for name in keep if name not in FILES]
     if unknown:

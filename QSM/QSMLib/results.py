@@ -14,9 +14,9 @@ import slicer
 import vtk
 
 from QSMLogic.commands.run import TEXTS
-from QSMLogic.commands.writing import FILES, PLAIN, PROVENANCE, file_of
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
+from QSMLogic.io.writing import FILES, PLAIN, PROVENANCE, file_of
 from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
 from QSMLogic.settings import Settings

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..io.load import Loaded, Sources
+from ..io.load import Loaded
 from ..io.nifti import Geometry, write_image
 from ..io.outputs import OutputFolder
+from ..io.writing import PROVENANCE, RESULTS, file_of, write_maps
 from ..metrics import nrmse, slope
 from ..phantom import Phantom, head_phantom
 from ..pipeline import Result
+from ..report.account import account
 from ..settings import Settings
 from .arguments import add_command, add_output
 from .run import FIGURE, TABLE, TEXTS, compute, draw, write_regions, write_reports
 from .terminal import Reporter
-from .writing import PROVENANCE, RESULTS, file_of, write_maps
 
 INPUTS = ("phase.nii.gz", "magnitude.nii.gz", "params.json")
 LABELS, NAMES, TRUTH = "labels.nii.gz", "labels.json", "truth_chimap.nii.gz"
@@ -46,7 +47,7 @@ def _work(args: argparse.Namespace) -> None:
         _write_inputs(out, phantom, loaded)
         result = compute(loaded, Settings.preset("default"), Reporter())
         write_maps(out, result.maps, RESULTS, loaded.geometry)
-        write_reports(out, args.command, Sources(), loaded, result)
+        write_reports(out, account(args.command, (), loaded, result))
         rows = write_regions(out, loaded, result, dict(phantom.label_names))
         missing = _draw(out.path(FIGURE), loaded, result)
     inside = result.maps["eroded_mask"] & phantom.mask

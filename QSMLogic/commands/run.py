@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,28 @@ import numpy as np
 from .. import pipeline
 from ..documents import listed
 from ..errors import InputError
-from ..io.load import Loaded, Sources, load
+from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
+from ..io.writing import (
+    ENDINGS,
+    FILES,
+    OPTIONAL,
+    PACKED,
+    PLAIN,
+    PROVENANCE,
+    RESULTS,
+    file_of,
+    kept,
+    write_json,
+    write_maps,
+)
 from ..methods import METHODS, STAGES
 from ..pipeline import Result
-from ..report.methods_text import methods_text, references_cited
-from ..report.provenance import provenance
+from ..report.account import Account, account
 from ..roi import RegionStatistics, region_statistics, write_table
-from ..settings import OPTIONS, Settings, Step, preset_names
+from ..settings import OPTIONS, Settings, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
 from .terminal import LineReporter, Reporter, end_with
-from .writing import ENDINGS, FILES, OPTIONAL, PACKED, PLAIN, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
@@ -80,7 +90,7 @@ def _run(args: argparse.Namespace) -> None:
         loaded = load(named)
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
-        write_reports(out, args.command, named, loaded, result)
+        write_reports(out, account(args.command, named.files(), loaded, result))
         if args.labels is not None:
             write_regions(out, loaded, result)
         if args.figure:
@@ -118,34 +128,12 @@ def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
     return result
 
 
-def write_reports(out: OutputFolder, command: list[str], named: Sources, loaded: Loaded, result: Result) -> None:
+def write_reports(out: OutputFolder, told: Account) -> None:
     """Write methods text, references, settings and provenance."""
-    ran = _as_run(result.settings, loaded)
-    out.path("methods.txt").write_text(methods_text(ran), "utf-8")
-    out.path("references.bib").write_text(references_cited(ran), "utf-8")
-    ran.write(out.path("settings.toml"))
-    record = provenance(
-        command,
-        named.files(),
-        seconds=result.total_seconds,
-        stage_seconds=result.seconds,
-        settings=ran.to_dict(),
-        scan=loaded.facts,
-        reference=result.reference,
-        warnings=[*loaded.warnings, *result.warnings],
-    )
-    write_json(out, PROVENANCE, record)
-
-
-def _as_run(settings: Settings, loaded: Loaded) -> Settings:
-    """Return the settings with what a given mask stood in for, and without what a single echo leaves undone."""
-    assert loaded.scan is not None
-    instead: dict[str, Any] = {}
-    if "given_mask" in loaded.data and all(step.method != "given" for step in settings.masking):
-        instead["masking"] = (Step("given", {}),)
-    if loaded.scan.echoes == 1 and settings.conditioning.method != "none":
-        instead["conditioning"] = Step("none", {})
-    return replace(settings, **instead, description="") if instead else settings
+    out.path("methods.txt").write_text(told.methods, "utf-8")
+    out.path("references.bib").write_text(told.references, "utf-8")
+    told.settings.write(out.path("settings.toml"))
+    write_json(out, PROVENANCE, told.provenance)
 
 
 def write_regions(

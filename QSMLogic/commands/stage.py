@@ -13,6 +13,7 @@ from .. import pipeline
 from ..documents import listed
 from ..io.load import load
 from ..io.outputs import OutputFolder
+from ..io.writing import FILES, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 from ..methods import METHODS, STAGES, Method
 from ..progress import Progress, part
 from ..report.provenance import provenance
@@ -30,7 +31,6 @@ from .arguments import (
 )
 from .run import warn
 from .terminal import Reporter
-from .writing import FILES, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 
 MAPS = {
     "unwrapped": "unwrapped phase of every echo, rad, one 4-D file",

@@ -6,7 +6,7 @@ from typing import Any
 
 import qt
 
-from QSMLogic.commands.writing import FILES
+from QSMLogic.io.writing import FILES
 
 from ..echo_names import scanName
 from .section import Section

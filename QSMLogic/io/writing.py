@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..io.nifti import Geometry, write_image
-from ..io.outputs import OutputFolder
+from .nifti import Geometry, write_image
+from .outputs import OutputFolder
 
 FILES: Mapping[str, str] = {
     "mask": "mask",

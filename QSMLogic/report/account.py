@@ -1,0 +1,51 @@
+"""What a run says of itself, ready to be written: settings, provenance, methods text and references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..io.load import Loaded
+from ..pipeline import Result
+from ..settings import Settings, Step
+from .methods_text import methods_text, references_cited
+from .provenance import provenance
+
+
+@dataclass(frozen=True)
+class Account:
+    """Of a run: its settings as they were carried out, provenance (ready for JSON), methods text and BibTeX."""
+
+    settings: Settings
+    provenance: dict[str, Any]
+    methods: str
+    references: str
+
+
+def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, result: Result) -> Account:
+    """Return the account of a run. files: every file that was read; their digests are taken now."""
+    ran = _as_run(result.settings, loaded)
+    record = provenance(
+        command,
+        files,
+        seconds=result.total_seconds,
+        stage_seconds=result.seconds,
+        settings=ran.to_dict(),
+        scan=loaded.facts,
+        reference=result.reference,
+        warnings=[*loaded.warnings, *result.warnings],
+    )
+    return Account(ran, record, methods_text(ran), references_cited(ran))
+
+
+def _as_run(settings: Settings, loaded: Loaded) -> Settings:
+    """Return the settings with what a given mask stood in for, and without what a single echo leaves undone."""
+    assert loaded.scan is not None
+    instead: dict[str, Any] = {}
+    if "given_mask" in loaded.data and all(step.method != "given" for step in settings.masking):
+        instead["masking"] = (Step("given", {}),)
+    if loaded.scan.echoes == 1 and settings.conditioning.method != "none":
+        instead["conditioning"] = Step("none", {})
+    return replace(settings, **instead, description="") if instead else settings
