@@ -26,9 +26,11 @@ SHARE = {
     "field": 0.05,
     "background": 0.25,
     "inversion": 0.4,
+    "single_step": 0.0,
     "referencing": 0.0,
 }
-"""Each stage's part of the progress bar, as the default preset spends its time."""
+"""Each stage's part of the progress bar, as the default preset spends its time. A single step has the parts of the
+stages that it stands in for."""
 
 BRAIN_SHARES = 0.45, 0.25
 """Of the volume of a whole head, the box of the brain, and the brain; as long as the mask is not known. A spanning tree
@@ -68,7 +70,8 @@ class Result:
     """What a run made: every map by its name, seconds per stage, what zero means in chi, and warnings.
 
     maps: mask, phase, unwrapped, total_field, field_noise, residual, weights, local_field, eroded_mask, chi; (x, y, z)
-    or (x, y, z, echo). reference is None where chi was not referenced.
+    or (x, y, z, echo); those of stages that a single-step method stands in for are not there. reference is None where
+    chi was not referenced.
     """
 
     settings: Settings
@@ -103,13 +106,16 @@ def run(
     job.make_mask()
     check_memory(memory_needed(scan.grid.shape, scan.echoes, settings, job.data["mask"]))
     for stage in ("conditioning", "unwrapping", "field"):
-        job.data |= job.stage(stage, getattr(settings, stage), job.data)
-    job.data["weights"] = data_weights(job.data["field_noise"], job.data["mask"], job.data["residual"])
-    chi, local_field, eroded = job.two_passes() if settings.two_pass else job.invert(job.data)
-    outputs = job.stage("referencing", settings.referencing, job.data | {"chi": chi, "mask": eroded})
-    made = job.data | {"local_field": local_field, "eroded_mask": eroded, "chi": outputs["chi"]}
+        if stage in settings.stages:
+            job.data |= job.stage(stage, getattr(settings, stage), job.data)
+    job.data["weights"] = _derived_weights(job.data)
+    found = job.two_passes() if settings.two_pass else job.invert(job.data)
+    eroded = found.pop("mask")
+    outputs = job.stage("referencing", settings.referencing, job.data | found | {"mask": eroded})
+    made = job.data | found | {"eroded_mask": eroded, "chi": outputs["chi"]}
     names = [name for stage in STAGES.values() for name in stage.outputs if name != "reference"]
-    job.result.maps = {name: made[name] for name in dict.fromkeys([*names, "weights", "eroded_mask"])}
+    names = list(dict.fromkeys([*names, "weights", "eroded_mask"]))
+    job.result.maps = {name: made[name] for name in names if made.get(name) is not None}
     job.result.reference = outputs["reference"]
     progress(1.0, "done")
     return job.result
@@ -155,7 +161,7 @@ def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask:
     """
     shares = BRAIN_SHARES if mask is None else _shares(mask)
     kept = most = 0.0
-    for stage in STAGES.values():
+    for stage in (STAGES[name] for name in settings.stages):
         made = sum(echoes if output in PER_ECHO else 1 for output in stage.outputs)
         for step in settings.steps(stage.name):
             most = max(most, kept + made + _work(METHODS[stage.name][step.method], echoes, shares))
@@ -229,6 +235,8 @@ class _Job:
         progress: Progress,
     ) -> None:
         self.settings, self.progress, self.done = settings, progress, 0.0
+        self.share = dict(SHARE)
+        self.share["single_step"] += sum(SHARE[stage] for stage in STAGES if stage not in settings.stages)
         self.result = Result(settings)
         self.data: dict[str, Any] = {
             "phase": scan.phase,
@@ -244,7 +252,7 @@ class _Job:
     def stage(self, stage: str, step: Step, data: Mapping[str, Any], share: float = 1.0) -> dict[str, Any]:
         """Run one step; share is its part of the stage's place on the progress bar."""
         label = f"{STAGES[stage].label}: {METHODS[stage][step.method].label}"
-        end = min(self.done + share * SHARE[stage], 1.0)
+        end = min(self.done + share * self.share[stage], 1.0)
         inner = part(self.progress, self.done, end, label)
         start = time.perf_counter()
         inner(0.0, label)
@@ -255,7 +263,7 @@ class _Job:
 
     def refuse_missing(self) -> None:
         """Refuse at once, not after minutes, a method that lacks what only the user can give."""
-        for stage in STAGES:
+        for stage in self.settings.stages:
             for step in self.settings.steps(stage):
                 record = METHODS[stage][step.method]
                 if stage != "masking":
@@ -276,13 +284,15 @@ class _Job:
         assert mask is not None
         self.data["mask"] = not_empty(mask & self.data["valid"], "Masking", "choose another method or give a mask")
 
-    def invert(self, data: Mapping[str, Any], share: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return chi, local field and eroded mask from the total field in data's mask."""
-        background = self.stage("background", self.settings.background, data, share)
-        chi = self.stage("inversion", self.settings.inversion, {**data, **background}, share)["chi"]
-        return chi, background["local_field"], background["mask"]
+    def invert(self, data: Mapping[str, Any], share: float = 1.0) -> dict[str, np.ndarray]:
+        """Return chi, eroded mask and, where it was made, the local field, from what data hold in their mask."""
+        made: dict[str, Any] = {}
+        for stage in ("background", "inversion", "single_step"):
+            if stage in self.settings.stages:
+                made |= self.stage(stage, getattr(self.settings, stage), {**data, **made}, share)
+        return made
 
-    def two_passes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def two_passes(self) -> dict[str, np.ndarray]:
         """Invert in the reliable voxels and in the whole mask; take the second where the first has nothing.
 
         Sources whose own field cannot be measured do not streak into the first. Source: Stewart2022.
@@ -290,7 +300,10 @@ class _Job:
         quality = METHODS["masking"]["phase_quality"]
         reliable = run_stage("masking", quality.name, {"hole_radius": 0.0, "largest_only": False}, self.data)["mask"]
         reliable = not_empty(reliable & self.data["mask"], "Two passes", "run in one pass")
-        weights = self.data["weights"] * reliable
-        first, first_field, inside = self.invert(self.data | {"mask": reliable, "weights": weights}, 0.5)
-        second, second_field, eroded = self.invert(self.data, 0.5)
-        return np.where(inside, first, second), np.where(inside, first_field, second_field), inside | eroded
+        weights = None if self.data["weights"] is None else self.data["weights"] * reliable
+        first = self.invert(self.data | {"mask": reliable, "weights": weights}, 0.5)
+        second = self.invert(self.data, 0.5)
+        inside = first["mask"]
+        return {name: np.where(inside, first[name], second[name]) for name in first if name != "mask"} | {
+            "mask": inside | second["mask"]
+        }

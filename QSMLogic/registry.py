@@ -43,11 +43,13 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage("field", "Field estimation", ("total_field", "field_noise", "residual")),
             Stage("background", "Background field removal", ("local_field", "mask")),
             Stage("inversion", "Dipole inversion", ("chi",)),
+            Stage("single_step", "Single step", ("chi", "mask")),
             Stage("referencing", "Referencing", ("chi", "reference")),
         )
     }
 )
-"""The stages in the order in which they run. A method lives in the folder of its stage's name."""
+"""The stages in the order in which they run, as far as the single step needs them (see `Settings.stages`). A method
+lives in the folder of its stage's name."""
 
 
 @dataclass(frozen=True)

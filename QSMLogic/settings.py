@@ -30,6 +30,9 @@ PRESETS = Path(__file__).parent / "presets"
 COMBINE = ("intersection", "union")
 """How a second mask joins what the steps before it made."""
 
+STOOD_IN_FOR = ("unwrapping", "field", "background", "inversion")
+"""What a single-step method may do itself: from where its inputs are there, nothing else is run."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -54,6 +57,7 @@ class Settings:
     field: Step
     background: Step
     inversion: Step
+    single_step: Step
     referencing: Step
     two_pass: Annotated[
         bool, Param("Two passes", help="a reliable and a filled mask, combined: fewer streaks from strong sources")
@@ -74,6 +78,17 @@ class Settings:
         """Return the steps of a stage in their order; all stages but masking have one."""
         value = getattr(self, stage)
         return value if isinstance(value, tuple) else (value,)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages that are carried out: a single-step method stands in for those it does not start from."""
+        wanted, skipped = set(METHODS["single_step"][self.single_step.method].inputs), set()
+        for stage in reversed(STOOD_IN_FOR):
+            if STAGES[stage].outputs[0] in wanted:
+                wanted |= set(METHODS[stage][getattr(self, stage).method].inputs)
+            else:
+                skipped.add(stage)
+        return tuple(stage for stage in STAGES if stage not in skipped)
 
     @classmethod
     def preset(cls, name: str = "default") -> Self:

@@ -56,7 +56,7 @@ def conjugate_gradients(
     for iteration in range(iterations):
         if norm <= tolerance**2 * first:
             break
-        progress(_converged(norm / first, tolerance**2, iteration / iterations), "")
+        progress(converged(norm / first, tolerance**2, iteration / iterations), "")
         image = normal(direction)
         step = np.float32(energy / dot(direction, image))
         x += step * direction
@@ -134,9 +134,9 @@ def admm(
             image = inverse(through, grid.shape)
         previous, x = x, inverse(right, grid.shape)
         del right, through
-        change = _change(x, previous, norm_mask)
+        change = relative_change(x, previous, norm_mask)
         del previous
-        progress(_converged(change**2, tolerance**2, iteration / iterations), "")
+        progress(converged(change**2, tolerance**2, iteration / iterations), "")
         if change < tolerance:
             break
     assert x is not None
@@ -147,7 +147,7 @@ def admm(
     return x
 
 
-def _converged(now: float, goal: float, spent: float) -> float:
+def converged(now: float, goal: float, spent: float) -> float:
     """Fraction done: the larger of what the stopping rule and the spent iterations say."""
     distance = np.log(max(now, goal)) / np.log(goal) if 0 < goal < 1 and 0 < now < 1 else float(now <= goal)
     return float(min(max(distance, spent), 1.0))
@@ -271,7 +271,7 @@ def _solve(
     each(fill, slabs(right.shape, PASS_VOXELS))
 
 
-def _change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
+def relative_change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
     """Relative change of x in the mask; 1 where there is no previous x."""
     if previous is None:
         return 1.0

@@ -7,20 +7,9 @@ from typing import Annotated
 import numpy as np
 
 from ..grid import Grid
-from ..operators import Window, convolve, dipole_kernel, gaussian
+from ..outside_sources import without_outside_sources
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..solvers import conjugate_gradients
-
-MARGIN = 10.0
-"""mm around the mask's box in which sources may lie; what comes from further away, nearer sources explain as well."""
-
-SOURCE_WIDTH = 0.5
-"""Voxels; standard deviation of a source. Sharper ones ring at the mask's edge, since a grid cannot hold them."""
-
-DAMPING = 5e-6
-"""Of the mean squared weight; penalty of the sources' square. Without it the answer hangs on the iteration at which the
-solver stops, which rounding decides; ten times as much leaves some of the background."""
 
 
 @method(
@@ -48,36 +37,17 @@ def pdf(
     Returns: local_field (x, y, z) float32, ppm, zero outside the mask; the mask, unchanged.
     Raises: InputError where the mask is empty.
 
-    Notes: a source is a Gaussian of half a voxel, not a point, and large sources cost a little (see DAMPING).
+    Notes: a source is a Gaussian of half a voxel, not a point, and large sources cost a little (see
+    `outside_sources`).
     """
-    window = Window(mask, grid, MARGIN)
-    field = window.cut(total_field)
-    kernel = dipole_kernel(window.grid)
-    kernel *= gaussian(window.grid, SOURCE_WIDTH)
-    inside = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
-    np.square(inside, out=inside)
-    outside = ~window.mask
-    damping = np.float32(DAMPING * inside[window.mask].mean())
-
-    def weighted_adjoint(image: np.ndarray) -> np.ndarray:
-        image *= inside
-        image = convolve(image, kernel)
-        image *= outside
-        return image
-
-    def normal(image: np.ndarray) -> np.ndarray:
-        out = weighted_adjoint(convolve(image, kernel))
-        out += damping * image
-        return out
-
-    sources = conjugate_gradients(
-        normal,
-        weighted_adjoint(field.copy()),
+    local = without_outside_sources(
+        total_field,
+        mask,
+        grid,
+        weights,
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0, 0.98, "fitting outside sources"),
     )
-    field -= convolve(sources, kernel)
-    field *= window.mask
     progress(1.0, "")
-    return window.paste(field), mask.copy()
+    return local, mask.copy()

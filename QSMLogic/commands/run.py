@@ -33,7 +33,7 @@ from ..pipeline import Result
 from ..report.account import Account, account
 from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import OPTIONS, Settings, preset_names
-from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
+from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, flag, sources
 from .terminal import LineReporter, Reporter, end_with
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
@@ -62,7 +62,7 @@ def add(commands: Any) -> None:
     base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
     for stage in STAGES:
         several = "+" if stage == "masking" else 1
-        group.add_argument(f"--{stage}", nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
+        group.add_argument(flag(stage), nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
     group.add_argument(
         "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
     )

@@ -8,10 +8,11 @@ from typing import Annotated
 import numpy as np
 
 from ..csf import ventricles
+from ..edges import EDGES_HELP, without_edges
 from ..errors import InputError
 from ..grid import Grid
 from ..misfit import Measured, measured, phase_split, radians_per_ppm
-from ..operators import ball, convolve, gradient
+from ..operators import ball, convolve
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import Split
@@ -22,7 +23,6 @@ from ..total_variation import (
     Exterior,
     Solved,
     automatic_weight,
-    between,
     inverted,
     variation_split,
 )
@@ -54,9 +54,7 @@ def medi(
     regularization: Annotated[
         float | None, Param("Regularisation", "ppm mm", 1e-8, 1, "weight of the total variation; auto: from the noise")
     ] = None,
-    edges: Annotated[
-        float, Param("Edges", "", 0, 0.9, "share of the magnitude's differences that are not smoothed")
-    ] = 0.3,
+    edges: Annotated[float, Param("Edges", "", 0, 0.9, EDGES_HELP)] = 0.3,
     merit: Annotated[bool, Param("Lower outliers", help="repeat with less weight where the misfit is large")] = False,
     smv_radius: Annotated[
         float, Param("SMV radius", "mm", 0, 40, "fields less their means over such balls are compared; 0: as they are")
@@ -85,7 +83,7 @@ def medi(
     strength = regularization or automatic_weight(local_field, mask, grid)
     radians = radians_per_ppm(echo_times, field_strength)
     fluid = _fluid(magnitude, mask, grid, echo_times, data) if csf_weight else None
-    smooth = None if magnitude is None else _without_edges(magnitude, data, edges)
+    smooth = None if magnitude is None else without_edges(magnitude, data.window, edges)
     start = None
     if smv_radius:  # no start on a coarser grid: the dipole is whole there
         data, start = _without_means(data, local_field, mask, grid, smv_radius), Solved(data.field, [], exterior)
@@ -147,16 +145,6 @@ def _without_means(data: Measured, field: np.ndarray, mask: np.ndarray, grid: Gr
     own = data.window
     weight = data.weight * own.cut(window.paste(where))
     return replace(data, field=own.cut(high), weight=weight, kernel=data.kernel * (1 - ball(own.grid, radius)))
-
-
-def _without_edges(magnitude: np.ndarray, data: Measured, share: float) -> np.ndarray:
-    """Whether a difference counts, (3, x, y, z) bool: all but the share with the magnitude's steepest slopes."""
-    window = data.window
-    slope = gradient(window.cut(np.sqrt(np.square(magnitude).sum(axis=3))), window.grid)
-    np.abs(slope, out=slope)
-    inside = between(window.mask)
-    steepest = np.quantile(slope[inside], 1 - share) if inside.any() else 0
-    return slope <= steepest
 
 
 def _without_outliers(data: Measured, chi: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import __version__
-from ..methods import METHODS, STAGES, Method
+from ..methods import METHODS, Method
 from ..settings import Settings
 from .bibliography import bibtex, references
 
@@ -20,7 +20,7 @@ def methods_text(settings: Settings, *, facts: Iterable[str] = ()) -> str:
     keys = cited(settings)
     number = {key: i + 1 for i, key in enumerate(keys)}
     sentences = [f"Susceptibility maps were computed with SlicerQSM {__version__}"]
-    for stage in STAGES:
+    for stage in settings.stages:
         for method, said in _steps(settings, stage):
             marks = ", ".join(str(number[key]) for key in method.cite)
             sentences.append(f"{said} [{marks}]" if marks else said)
@@ -38,7 +38,7 @@ def references_cited(settings: Settings) -> str:
 
 def cited(settings: Settings) -> tuple[str, ...]:
     """Return the keys of the references of a run, in the order in which they are cited."""
-    keys = [key for stage in STAGES for method, _ in _steps(settings, stage) for key in method.cite]
+    keys = [key for stage in settings.stages for method, _ in _steps(settings, stage) for key in method.cite]
     return tuple(dict.fromkeys(keys))
 
 

@@ -7,7 +7,7 @@ import scipy.fft
 
 from ..grid import Grid
 from ..parallel import threads
-from ..phase_quality import wrapped
+from ..phase_laplacian import laplacian_of_wrapped
 from ..progress import Progress, no_progress
 from ..registry import method
 from ..spanning_tree import Crop
@@ -40,28 +40,13 @@ def laplacian(phase: np.ndarray, mask: np.ndarray, grid: Grid, progress: Progres
     inverse = _inverse_laplacian(grid.with_shape(crop.mask.shape))
     for echo in range(phase.shape[3]):
         progress(echo / phase.shape[3], f"unwrapping echo {echo + 1}")
-        source = _laplacian_of_wrapped(out[..., echo], crop.mask, grid)
+        source = laplacian_of_wrapped(out[..., echo], crop.mask, grid)
         smooth = scipy.fft.dctn(source, workers=threads(), overwrite_x=True)
         smooth *= inverse
         smooth = scipy.fft.idctn(smooth, workers=threads(), overwrite_x=True)
         rest = (out[..., echo] - smooth)[crop.mask]
         out[..., echo] = smooth + np.arctan2(np.sin(rest).mean(), np.cos(rest).mean())
     return crop.paste(out)
-
-
-def _laplacian_of_wrapped(phase: np.ndarray, mask: np.ndarray, grid: Grid) -> np.ndarray:
-    """Sum of the wrapped differences to all neighbours in the mask, rad/mm2."""
-    total = np.zeros_like(phase)
-    for axis, size in enumerate(grid.voxel_size):
-        near, far = [slice(None)] * 3, [slice(None)] * 3
-        near[axis], far[axis] = slice(None, -1), slice(1, None)
-        here, there = tuple(near), tuple(far)
-        flow = wrapped(phase[there] - phase[here])
-        flow *= mask[there] & mask[here]
-        flow /= np.float32(size * size)
-        total[here] += flow
-        total[there] -= flow
-    return total
 
 
 def _inverse_laplacian(grid: Grid) -> np.ndarray:

@@ -1,0 +1,22 @@
+"""Edges of the magnitude: where a map may change at no cost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .operators import Window, gradient
+from .total_variation import between
+
+EDGES_HELP = "share of the magnitude's differences that are not smoothed"
+
+
+def without_edges(magnitude: np.ndarray, window: Window, share: float) -> np.ndarray:
+    """Return whether a difference counts, (3, x, y, z) bool: all but the share with the magnitude's steepest slopes.
+
+    magnitude: (x, y, z, echo); the result lies in the window. Source: Liu2012.
+    """
+    slope = gradient(window.cut(np.sqrt(np.square(magnitude).sum(axis=3))), window.grid)
+    np.abs(slope, out=slope)
+    inside = between(window.mask)
+    steepest = np.quantile(slope[inside], 1 - share) if inside.any() else 0
+    return slope <= steepest
