@@ -30,6 +30,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.io import dicom_voxels
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
 from QSMLogic.io.candidate import PARTS
+from QSMLogic.io.dicom import find_in_files
 
 
 def read(folder):
@@ -71,6 +72,19 @@ def test_siemens_two_series_of_all_echoes(tmp_path):
     assert loaded.scan.grid.voxel_size == pytest.approx(SPACING)
     assert loaded.scan.echo_times == TIMES
     assert loaded.facts["said_by"]["echo_times"] == "the DICOM header"
+
+
+def test_a_list_of_files_is_a_source_like_a_folder(tmp_path):
+    siemens(tmp_path)
+    (tmp_path / "notes.txt").write_text("no image")
+    files = [str(path) for path in tmp_path.rglob("*") if path.is_file()]
+    seen = []
+    (candidate,) = find_in_files(files, lambda fraction, message: seen.append(fraction))
+    assert candidate == only(tmp_path)
+    assert seen == sorted(seen)
+    assert find_in_files([tmp_path / "notes.txt"]) == []
+    (magnitude,) = find_in_files([path for path in files if "phase" not in path])
+    assert "magnitude but no phase" in magnitude.problem
 
 
 def test_enhanced_frames_in_any_order(tmp_path):

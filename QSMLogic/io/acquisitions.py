@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..progress import Progress, no_progress, part
 from .bids import find_bids
 from .candidate import Candidate
+from .dicom import dicom_files, find_dicom
 from .load import Loaded, load
 from .nifti import NIFTI_ENDINGS
 from .parameters import DATA_SET
@@ -34,12 +35,10 @@ def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> l
     files = list(_files(folder)) if folder.is_dir() else [folder]
     images = [path for path in files if path.name.lower().endswith(NIFTI_ENDINGS)]
     found = find_bids(images)
-    dicom, broken = _dicom([path for path in files if path not in set(images)])
-    if dicom:
-        from .dicom import find_dicom  # noqa: PLC0415 (after it is known that pydicom is there)
-
-        _refuse_without_pydicom(folder)
-        found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
+    broken: list[str] = []
+    nifti = set(images)
+    dicom = dicom_files((path for path in files if path not in nifti), broken)
+    found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
     if not found:
         raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken))
     progress(1.0, "")
@@ -91,29 +90,6 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(place, name)
             if not name.startswith(".") and (path.is_file() or not path.exists()):  # no pipe; a broken link is told
                 yield path
-
-
-def _dicom(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the DICOM files, and sentences on those that cannot be read."""
-    from .dicom_headers import is_dicom  # noqa: PLC0415 (with what needs pydicom)
-
-    found, broken = [], []
-    for path in files:
-        try:
-            if is_dicom(path):
-                found.append(path)
-        except InputError as error:
-            broken.append(str(error))
-    return found, broken
-
-
-def _refuse_without_pydicom(folder: Path) -> None:
-    try:
-        import pydicom  # noqa: F401, PLC0415 (an extra)
-    except ImportError:
-        raise InputError(
-            f"{folder} holds DICOM files, and reading them needs pydicom: pip install 'slicerqsm[dicom]'."
-        ) from None
 
 
 def _nothing(folder: Path, files: int, images: int, dicom: int, broken: Sequence[str]) -> str:

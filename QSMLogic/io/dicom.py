@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress, no_progress
 from .candidate import Candidate, Frame, Stack, clean, lacking, other_geometry, wanted
-from .dicom_headers import Slice, read_slices
+from .dicom_headers import Slice, is_dicom, read_slices
 from .nifti import Geometry
 
 SAME_POSITION = 1e-3
@@ -32,8 +32,36 @@ Volumes: TypeAlias = dict[tuple[str, float], list[Slice]]
 """Slices by part and echo."""
 
 
+def find_in_files(paths: Sequence[str | Path], progress: Progress = no_progress) -> list[Candidate]:
+    """Return the acquisitions in a list of files, such as a selection in a DICOM database, the usable ones first.
+
+    Files that are no DICOM images of magnetic resonance are left out; without any, the list is empty. Raises InputError
+    where pydicom is missing.
+    """
+    unreadable: list[str] = []
+    files = dicom_files([Path(path) for path in paths], unreadable)
+    return sorted(find_dicom(files, unreadable, progress), key=lambda candidate: bool(candidate.problem))
+
+
+def dicom_files(paths: Iterable[Path], unreadable: list[str]) -> list[Path]:
+    """Return those of the files that are DICOM; sentences on what cannot be read are added to unreadable."""
+    found = []
+    for path in paths:
+        try:
+            if is_dicom(path):
+                found.append(path)
+        except InputError as error:
+            unreadable.append(str(error))
+    return found
+
+
 def find_dicom(files: Sequence[Path], unreadable: list[str], progress: Progress = no_progress) -> list[Candidate]:
-    """Return the acquisitions in DICOM files; sentences on files that cannot be read join those in unreadable."""
+    """Return the acquisitions in DICOM files; sentences on files that cannot be read join those in unreadable.
+
+    Raises InputError where pydicom is missing.
+    """
+    if files:
+        _refuse_without_pydicom(files[0])
     slices: dict[tuple[str, int], Slice] = {}
     for i, path in enumerate(files):
         progress(i / len(files), f"Reading {path.name}")
@@ -43,6 +71,15 @@ def find_dicom(files: Sequence[Path], unreadable: list[str], progress: Progress 
             unreadable.append(str(error))
     found = [_candidate(volumes, unreadable) for volumes in _acquisitions(slices.values())]
     return [candidate for candidate in found if candidate is not None]
+
+
+def _refuse_without_pydicom(path: Path) -> None:
+    try:
+        import pydicom  # noqa: F401, PLC0415 (an extra)
+    except ImportError:
+        raise InputError(
+            f"{path.parent} holds DICOM files, and reading them needs pydicom: pip install 'slicerqsm[dicom]'."
+        ) from None
 
 
 def _acquisitions(slices: Iterable[Slice]) -> list[Volumes]:
@@ -103,7 +140,7 @@ def _warnings(volumes: Volumes, parts: Sequence[str], unreadable: Sequence[str])
     slices = [s for (part, _), several in volumes.items() if part in parts for s in several]
     said = list(dict.fromkeys(s.doubt for s in slices if s.doubt))
     if unreadable:
-        said.append(f"{len(unreadable)} files of the folder cannot be read; the first: {unreadable[0]}")
+        said.append(f"{len(unreadable)} files cannot be read; the first: {unreadable[0]}")
     if len({s.series.field_strength for s in slices}) > 1:
         said.append("The series name different field strengths: check that they are of one scan.")
     return tuple(said)
