@@ -14,6 +14,7 @@ from . import __version__
 from .commands import demo, listing, roi, run, stage
 from .commands.arguments import Parser, UsageError
 from .errors import Cancelled, InputError
+from .io.archive import remove_unpacked
 from .io.outputs import in_words
 
 FAILED, MISUSED, BROKEN = 1, 2, 70
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             line += " Run it again with --debug and report what that says."
         print(f"qsm: {line}", file=sys.stderr)
         return status
+    finally:
+        remove_unpacked()
 
 
 def _parser() -> Parser:

@@ -1,13 +1,16 @@
-"""What a folder holds that a susceptibility map can be made of: BIDS, other NIfTI files, or DICOM."""
+"""What a folder or archive holds that a susceptibility map can be made of: BIDS, other NIfTI files, or DICOM."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError
 from ..progress import Progress, no_progress, part
+from .archive import is_archive, unpacked
+from .archive_entries import ARCHIVE_ENDINGS
 from .bids import find_bids
 from .candidate import Candidate
 from .dicom import dicom_files, find_dicom
@@ -19,28 +22,40 @@ from .sources import Sources
 MOST_FILES = 200_000
 """A folder with more is no examination, but somebody's disk."""
 
+UNPACKING = 0.5
+"""Of the work where there is something to unpack."""
+
 NOT_RAW = {"derivatives", "sourcedata", "code", "stimuli"}
 """Folders in the root of a BIDS data set that hold other things than images of the scanner."""
 
 
 def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> list[Candidate]:
-    """Return the acquisitions in a folder and those below, the usable ones first; a single DICOM file will do too.
+    """Return the acquisitions in a folder and those below, the usable ones first.
 
+    A single DICOM file, or a zip or tar file, will do too. What is found in an archive has its files in a temporary
+    folder, which is there until `archive.remove_unpacked`, or until the process ends: read it before.
     Raises InputError, naming what was seen, where there is none.
     """
     folder = Path(folder)
     if not folder.exists():
         raise InputError(f"There is no folder {folder}.")
     progress(0.0, "Looking for images")
-    files = list(_files(folder)) if folder.is_dir() else [folder]
+    place = folder
+    if is_archive(folder):
+        place = unpacked(folder, part(progress, 0.0, UNPACKING))
+        progress = part(progress, UNPACKING, 1.0)
+    files = list(_files(place)) if place.is_dir() else [place]
     images = [path for path in files if path.name.lower().endswith(NIFTI_ENDINGS)]
     found = find_bids(images)
     broken: list[str] = []
     nifti = set(images)
     dicom = dicom_files((path for path in files if path not in nifti), broken)
     found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
+    closed = _closed(folder, files)
     if not found:
-        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken))
+        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken) + closed)
+    if closed:
+        found = [replace(candidate, warnings=(*candidate.warnings, closed.strip())) for candidate in found]
     progress(1.0, "")
     return sorted(found, key=lambda candidate: bool(candidate.problem))
 
@@ -90,6 +105,15 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(place, name)
             if not name.startswith(".") and (path.is_file() or not path.exists()):  # no pipe; a broken link is told
                 yield path
+
+
+def _closed(folder: Path, files: Sequence[Path]) -> str:
+    """Return a sentence on archives among the files, which are not looked into, empty where there is none."""
+    inside = [path for path in files if path.name.lower().endswith(ARCHIVE_ENDINGS)]
+    if not inside:
+        return ""
+    said = "which was" if len(inside) == 1 else f"and {len(inside) - 1} more, which were"
+    return f" {folder} holds the archive {inside[0].name}, {said} not looked into: give that file itself, or unpack it."
 
 
 def _nothing(folder: Path, files: int, images: int, dicom: int, broken: Sequence[str]) -> str:

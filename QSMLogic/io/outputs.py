@@ -90,7 +90,7 @@ class OutputFolder:
         try:
             self.staging.mkdir()
         except FileExistsError:
-            if not _abandoned(self.staging):
+            if not abandoned(self.staging):
                 raise InputError(
                     f"Another run is writing to {self.folder}: wait for it, or choose another folder. "
                     f"(If none is running, remove {self.staging}.)"
@@ -98,7 +98,7 @@ class OutputFolder:
             shutil.rmtree(self.staging)
             self.staging.mkdir()
         self._taken = True
-        (self.staging / OWNER).write_text(f"{socket.gethostname()} {os.getpid()}", "utf-8")
+        (self.staging / OWNER).write_text(owner(), "utf-8")
 
     def _refuse_existing(self, names: Iterable[str]) -> None:
         there = sorted(name for name in names if (self.folder / name).exists())
@@ -171,10 +171,15 @@ def _umask() -> int:
     return mask
 
 
-def _abandoned(staging: Path) -> bool:
-    """Tell whether the process that made the folder is known to have ended (killed before it could clean up)."""
+def owner() -> str:
+    """Return what a folder's OWNER file says where it belongs to this process."""
+    return f"{socket.gethostname()} {os.getpid()}"
+
+
+def abandoned(folder: Path) -> bool:
+    """Tell whether the process that made a folder is known to have ended (killed before it could clean up)."""
     try:
-        machine, process = (staging / OWNER).read_text("utf-8").split()
+        machine, process = (folder / OWNER).read_text("utf-8").split()
     except (OSError, ValueError):
         return False
     if machine != socket.gethostname() or os.name == "nt":
