@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from types import FrameType
 
 from . import __version__
-from .commands import demo, listing, roi, run, stage
+from .commands import acquisitions, demo, listing, roi, run, stage
 from .commands.arguments import Parser, UsageError
+from .commands.terminal import one_line
 from .errors import Cancelled, InputError
 from .io.archive import remove_unpacked
 from .io.outputs import in_words
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         elif status == BROKEN:
             line += " Run it again with --debug and report what that says."
-        print(f"qsm: {line}", file=sys.stderr)
+        print(f"qsm: {one_line(line)}", file=sys.stderr)
         return status
     finally:
         remove_unpacked()
@@ -61,7 +62,7 @@ def _parser() -> Parser:
     parser = Parser(prog="qsm", description="Quantitative susceptibility mapping: from phase to susceptibility.")
     parser.add_argument("--version", action="version", version=f"slicerqsm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (run, stage, listing, roi, demo):
+    for module in (run, stage, acquisitions, listing, roi, demo):
         module.add(commands)
     return parser
 
@@ -71,18 +72,14 @@ def _told(error: BaseException) -> tuple[int, str]:
     for kinds, status, line in (
         ((KeyboardInterrupt, Cancelled), SIGNALLED + signal.SIGINT, "Cancelled; nothing was written."),
         ((Terminated,), SIGNALLED + signal.SIGTERM, "Stopped by the system; nothing was written."),
-        ((UsageError,), MISUSED, _one_line(error)),
-        ((InputError,), FAILED, _one_line(error)),
+        ((UsageError,), MISUSED, str(error)),
+        ((InputError,), FAILED, str(error)),
         ((OSError,), FAILED, in_words(error) if isinstance(error, OSError) else ""),
         ((MemoryError,), FAILED, "Not enough memory: close other programs, or crop the images to the head."),
     ):
         if isinstance(error, kinds):
             return status, line
-    return BROKEN, f"Unexpected error ({type(error).__name__}: {_one_line(error)})."
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return BROKEN, f"Unexpected error ({type(error).__name__}: {error})."
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -34,7 +34,7 @@ from ..report.account import Account, account
 from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import OPTIONS, Settings, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
-from .terminal import LineReporter, Reporter, end_with
+from .terminal import LineReporter, Reporter, end_with, one_line
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
@@ -161,4 +161,4 @@ def draw(path: Path, loaded: Loaded, result: Result) -> None:
 def warn(warnings: list[str]) -> None:
     """Show warnings, one line each."""
     for warning in warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+        print(f"Warning: {one_line(warning)}", file=sys.stderr)
