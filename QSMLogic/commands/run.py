@@ -31,6 +31,7 @@ from ..io.writing import (
 from ..methods import METHODS, STAGES
 from ..pipeline import Result
 from ..report.account import Account, account
+from ..report.page import REPORT, write_page
 from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import OPTIONS, Settings, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
@@ -84,18 +85,21 @@ def _run(args: argparse.Namespace) -> None:
     written = kept(FILES, args.keep)
     ending = PLAIN if args.uncompressed else PACKED
     maps = [file_of(name, ending) for name in written]
-    names = [*maps, *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
+    names = [*maps, *TEXTS, PROVENANCE, REPORT, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
     others = [file_of(name, either) for name in FILES for either in ENDINGS]
     with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE], force=args.force) as out:
         loaded = load(named)
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
-        write_reports(out, account(args.command, named.files(), loaded, result))
-        if args.labels is not None:
-            write_regions(out, loaded, result)
+        told = account(args.command, named.files(), loaded, result)
+        write_reports(out, told)
+        rows = write_regions(out, loaded, result) if args.labels is not None else []
+        write_page(out, told, loaded, result, rows)
         if args.figure:
             draw(out.path(FIGURE), loaded, result)
-    print(f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)} and more")
+    print(
+        f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)}, {REPORT} and more"
+    )
 
 
 def chosen_settings(args: argparse.Namespace) -> Settings:

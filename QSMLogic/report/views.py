@@ -1,4 +1,4 @@
-"""Slices of a map as a person looks at them: three planes through the mask, the patient seen from the feet and front."""
+"""Slices of a map as a person looks at them: three planes through the mask, seen from the feet and from the front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Plane:
-    """A direction of cutting: its name, the axis that is cut (right, front, up) and what lies left, right and on top."""
+    """A direction of cutting: its name, the axis cut (right, front, up) and what lies left, right and on top."""
 
     name: str
     axis: int

@@ -38,7 +38,7 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "unwrapped": Window("Unwrapped phase", "rad"),
         "total_field": Window("Total field", "ppm", -0.5, 0.5),
         "field_noise": Window("Field noise", "ppm", 0, 0.02),
-        "residual": Window("Residual", ""),
+        "residual": Window("Residual", "rad", 0, 0.5),
         "weights": Window("Weights", ""),
         "local_field": Window("Local field", "ppm", -0.05, 0.05),
         "chi": Window("Susceptibility", "ppm", -0.1, 0.2),
