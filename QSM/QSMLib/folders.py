@@ -117,6 +117,7 @@ class _Read:
 
 
 def _read(sources: Sources, warnings: list[str]) -> _Read:
+    from QSMLogic.io.archive import archives_of  # noqa: PLC0415
     from QSMLogic.io.echoes import images_of, read_stored  # noqa: PLC0415 (see above)
     from QSMLogic.io.phase_scale import SCALES  # noqa: PLC0415
 
@@ -125,7 +126,11 @@ def _read(sources: Sources, warnings: list[str]) -> _Read:
     if len({values.shape[3] for values in stored.values.values()}) > 1:
         raise InputError("Phase and magnitude have different numbers of echoes: give those of one acquisition.")
     paths = {part: getattr(sources, part) for part in PARTS}
-    files = {part: paths[part] for part, values in stored.values.items() if len(paths.get(part, ())) == values.shape[3]}
+    files = {
+        part: paths[part]
+        for part, values in stored.values.items()
+        if len(paths.get(part, ())) == values.shape[3] and not archives_of(paths[part])  # unpacked files go with Slicer
+    }
     try:
         images = images_of(stored, sources, warnings)
     except InputError as error:
