@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .. import pipeline
-from ..documents import listed
 from ..errors import InputError
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
@@ -28,13 +27,13 @@ from ..io.writing import (
     write_json,
     write_maps,
 )
-from ..methods import METHODS, STAGES
 from ..pipeline import Result
 from ..report.account import Account, account
 from ..report.page import REPORT, write_page
 from ..roi import RegionStatistics, region_statistics, write_table
-from ..settings import OPTIONS, Settings, preset_names
-from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, sources
+from ..settings import Settings
+from .arguments import add_command, add_echoes, add_facts, add_output, sources
+from .chosen import add_settings, chosen_settings
 from .terminal import LineReporter, Reporter, end_with, one_line
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
@@ -57,17 +56,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
     )
-    group = parser.add_argument_group("settings (later ones override earlier ones)")
-    base = group.add_mutually_exclusive_group()
-    base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
-    base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
-    for stage in STAGES:
-        several = "+" if stage == "masking" else 1
-        group.add_argument(f"--{stage}", nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
-    group.add_argument(
-        "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
-    )
-    add_parameters(parser, OPTIONS, "options of the pipeline")
+    add_settings(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -100,22 +89,6 @@ def _run(args: argparse.Namespace) -> None:
     print(
         f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)}, {REPORT} and more"
     )
-
-
-def chosen_settings(args: argparse.Namespace) -> Settings:
-    """Return the settings a user chose: a preset or a document, then methods, then single values."""
-    settings = Settings.preset(args.preset) if args.settings is None else Settings.read(args.settings)
-    given = vars(args)
-    changes = {f"{stage}.method": " ".join(given[stage]) for stage in STAGES if given[stage] is not None}
-    for option in OPTIONS:
-        if PARAMETER + option.name in given:
-            changes[f"pipeline.{option.name}"] = str(given[PARAMETER + option.name])
-    for text in args.set:
-        place, equals, value = text.partition("=")
-        if not equals or "." not in place:
-            raise InputError(f"--set {text}: STAGE.PARAMETER=VALUE is needed, such as background.max_radius=12.")
-        changes[place.strip()] = value.strip()
-    return settings.changed(changes)
 
 
 def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
