@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import Cancelled, InputError
 from ..memory import GIBIBYTE
 from ..progress import Progress, no_progress, part, rising
-from .schedulers import ALLOWED_LOSSES, LOGS, Where, connected, token
+from .schedulers import ALLOWED_LOSSES, JOB_LOGS, Where, connected, token
 from .tasks import MEMORY, Work, introduce, task
 from .unit import Outcome, Plan, Status, Unit
 
@@ -62,7 +62,11 @@ def _here(units: Sequence[Unit], plan: Plan, progress: Progress, work: Work) -> 
 
 def _named(progress: Progress, name: str) -> Progress:
     """Return progress whose messages begin with a name."""
-    return lambda fraction, message="": progress(fraction, f"{name}: {message}")
+
+    def told(fraction: float, message: str) -> None:
+        progress(fraction, f"{name}: {message}")
+
+    return told
 
 
 def _need(memory: Memory, unit: Unit, plan: Plan) -> int:
@@ -233,7 +237,7 @@ class _Cohort:
         return self._over(_failed(unit, said))
 
     def _lost(self) -> str:
-        logs = f"; the jobs' logs are in {self.plan.out / LOGS}" if self.jobs else ""
+        logs = f"; the jobs' logs are in {self.plan.out / JOB_LOGS}" if self.jobs else ""
         return (
             f"The worker was lost {ALLOWED_LOSSES + 1} times while computing it, as happens where memory or the time "
             f"of a job run out: give it more of them{logs}."

@@ -19,6 +19,8 @@ from typing import Any
 from ..errors import InputError
 from ..memory import GIBIBYTE, available_memory
 from ..parallel import threads
+from . import tasks
+from .names import LOGS
 from .tasks import MEMORY
 
 ALLOWED_LOSSES = 3
@@ -27,7 +29,7 @@ ALLOWED_LOSSES = 3
 ANSWERS_WITHIN = 20
 """s in which a scheduler has to answer."""
 
-LOGS = "logs"
+JOB_LOGS = f"{LOGS}/jobs"
 """Folder in the output folder where the jobs' own words are kept."""
 
 MEMORY_IS_OURS = {f"distributed.worker.memory.{step}": False for step in ("target", "spill", "pause", "terminate")}
@@ -169,6 +171,7 @@ def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
         memory_limit=0,
         resources={MEMORY: share},
         env=_threads(each),
+        preload=tasks.__name__,
         dashboard_address=None,
         silence_logs=logging.CRITICAL,
     )
@@ -179,7 +182,7 @@ def _slurm_cluster(slurm: Slurm, out: Path, memory: int) -> Any:
     import dask  # noqa: PLC0415 (an extra)
     from dask_jobqueue import SLURMCluster  # noqa: PLC0415 (an extra)
 
-    logs = out / LOGS
+    logs = out / JOB_LOGS
     logs.mkdir(parents=True, exist_ok=True)
     share = slurm.memory or _rounded(memory)
     words = [f"--output={shlex.quote(f'{logs.resolve()}/worker-%j.txt')}", *slurm.extra]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -42,6 +43,11 @@ def task(work: Work, unit: Unit, plan: Plan, topic: str) -> Outcome:
             worker.log_event(topic, {"unit": unit.name, "fraction": float(fraction)})
 
     return work(unit, plan, progress)
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave the interrupt key to the command, which tells its workers to end; Dask calls this by its name."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _given_up(worker: Any, key: str) -> bool:
