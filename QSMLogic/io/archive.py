@@ -22,7 +22,8 @@ from pathlib import Path
 from ..errors import InputError
 from ..progress import Progress, no_progress
 from .archive_entries import ARCHIVE_ENDINGS, extract
-from .outputs import OWNER, abandoned, in_words, owner
+from .outputs import in_words
+from .staging import OWNER, ended, owner
 
 PREFIX = "qsm-unpacked-"
 """Begins the names of the temporary folders."""
@@ -129,7 +130,7 @@ def _remove_abandoned() -> None:
             own = os.name == "nt" or folder.lstat().st_uid == os.geteuid()
         except OSError:
             continue
-        if own and abandoned(folder):
+        if own and ended(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
