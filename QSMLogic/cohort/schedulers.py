@@ -84,7 +84,8 @@ def connected(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
     import dask  # noqa: PLC0415 (an extra)
     import distributed  # noqa: F401, PLC0415 (before its settings are changed)
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if where.scheduler:
         with _client(where.scheduler) as client:
             yield client
