@@ -19,13 +19,9 @@ TIME = re.compile(r"(\d+-)?\d{1,3}(:\d{2}){0,2}")
 
 def add_where(parser: Parser) -> None:
     """Add the flags."""
-    group = parser.add_argument_group(
-        "where (by default here, one after another; else: pip install slicerqsm[cluster])"
-    )
+    group = parser.add_argument_group("where (by default here, one after another; else needs slicerqsm[cluster])")
     one = group.add_mutually_exclusive_group()
-    one.add_argument(
-        "--local-cluster", type=int, metavar="N", help="N processes of this machine, as far as memory goes"
-    )
+    one.add_argument("--local-cluster", type=int, metavar="N", help="N processes here, as far as memory goes")
     one.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs, such as tcp://host:8786")
     one.add_argument("--slurm", type=int, metavar="N", help="N jobs of SLURM at once")
     given = Slurm(0)
