@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from . import __version__
-from .commands import acquisitions, demo, dicom, listing, roi, run, stage
+from .commands import acquisitions, bids, demo, dicom, listing, roi, run, stage
 from .commands.arguments import Parser, UsageError
 from .commands.terminal import one_line
 from .errors import Cancelled, InputError
@@ -62,13 +62,13 @@ def _parser() -> Parser:
     parser = Parser(prog="qsm", description="Quantitative susceptibility mapping: from phase to susceptibility.")
     parser.add_argument("--version", action="version", version=f"slicerqsm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (run, stage, acquisitions, listing, roi, dicom, demo):
+    for module in (run, stage, bids, acquisitions, listing, roi, dicom, demo):
         module.add(commands)
     return parser
 
 
 def _told(error: BaseException) -> tuple[int, str]:
-    """Return exit status and message for whatever ended a command."""
+    """Return exit status and message for whatever ended a command; a note, where it has one, knows better."""
     for kinds, status, line in (
         ((KeyboardInterrupt, Cancelled), SIGNALLED + signal.SIGINT, "Cancelled; nothing was written."),
         ((Terminated,), SIGNALLED + signal.SIGTERM, "Stopped by the system; nothing was written."),
@@ -78,7 +78,7 @@ def _told(error: BaseException) -> tuple[int, str]:
         ((MemoryError,), FAILED, "Not enough memory: close other programs, or crop the images to the head."),
     ):
         if isinstance(error, kinds):
-            return status, line
+            return status, " ".join(getattr(error, "__notes__", [line]))
     return BROKEN, f"Unexpected error ({type(error).__name__}: {error})."
 
 
