@@ -17,6 +17,7 @@ from .pictures import Viewer
 from .sections import acquisition, checks, distribution, methods, provenance, quality_table, region_table
 from .style import COPY, STYLE
 from .windows import Window, window
+from .wording import by
 
 REPORT = "report.html"
 """The page's name in an output folder."""
@@ -124,7 +125,8 @@ def _head(title: str, told: Account, loaded: Loaded, result: Result, when: datet
     key = {
         "Field strength": f"{scan.field_strength:.4g} T",
         "Echoes": echoes,
-        "Voxels": f"{_by(scan.grid.shape)}, {_by(scan.grid.voxel_size)} mm",
+        "Voxel size": f"{by(scan.grid.voxel_size)} mm",
+        "Matrix": by(scan.grid.shape),
         "Zero": zero,
     }
     facts = tag("dl", [tag("div", tag("dt", k), tag("dd", v)) for k, v in key.items()], class_="key")
@@ -184,7 +186,3 @@ def _figure(view: Window, said: str, picture: Element, echo: int | None = None, 
 def _foot() -> Element:
     said = "For research: not a medical device. This page holds everything it shows; nothing is loaded from elsewhere."
     return tag("footer", tag("p", said))
-
-
-def _by(numbers: Sequence[float]) -> str:
-    return " \u00d7 ".join(f"{n:.4g}" for n in numbers)

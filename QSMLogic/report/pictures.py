@@ -13,6 +13,7 @@ from .html import Element, data_url, tag
 from .png import grey_levels, png
 from .views import PLANES, Orientation, Plane, cut, middle
 from .windows import Window, window
+from .wording import number
 
 LARGEST = 256
 """Pixels along a picture's longer edge; of larger images every second or third voxel is shown."""
@@ -129,7 +130,7 @@ def bar(low: float, high: float, unit: str) -> Element:
     """Return the greys from black to white with their values."""
     ramp = tag("img", src=data_url(RAMP), alt="", class_="ramp")
     named = unit or "(arbitrary units)"
-    return tag("div", tag("span", f"{low:.3g}"), ramp, tag("span", f"{high:.3g} {named}"), class_="bar")
+    return tag("div", tag("span", number(low)), ramp, tag("span", number(high, named)), class_="bar")
 
 
 def thumbnail(chi: np.ndarray, mask: np.ndarray, grid: Grid, direction: np.ndarray | None = None) -> bytes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..io.load import Loaded
 from ..methods import STAGES
@@ -11,13 +10,15 @@ from ..pipeline import Result
 from ..quality import Measure
 from ..roi import Reference, RegionStatistics
 from .account import Account
+from .bibliography import references
 from .charts import RANGE, histogram, outside
+from .checklist import Item, counted, reporting
 from .html import Content, Element, tag
+from .recommendations import recommendations
+from .wording import by, milliseconds, number, words
 
-UNKNOWN = "\u2013"
-
-LONGEST = 300
-"""Characters of a value from a header that are shown."""
+CONSENSUS = "Bilgic2024"
+SIGNS = {State.MET: "\u2713", State.NOT_MET: "\u2717", State.UNKNOWN: "?"}
 
 
 def quality_table(measures: Sequence[Measure]) -> Element:
@@ -25,7 +26,7 @@ def quality_table(measures: Sequence[Measure]) -> Element:
     rows: list[Sequence[Content]] = [
         [tag("b", m.label), number(m.value, m.unit), tag("span", m.explanation, class_="why")] for m in measures
     ]
-    return table(("Measure", "Value", "What it says"), rows, numbers=(1,))
+    return table(("Measure", "Value", "What it says"), rows, numbers=(1,), kind="measures")
 
 
 def distribution(result: Result) -> list[Element]:
@@ -48,11 +49,11 @@ def region_table(rows: Sequence[RegionStatistics], zero: Reference | None) -> li
     body: list[Sequence[Content]] = [
         [
             tag("b", row.name),
-            *(number(value, digits="+.3f") for value in (row.mean,)),
+            *(number(value, digits="+z.3f") for value in (row.mean,)),
             number(row.sd, digits=".3f"),
-            *(number(value, digits="+.3f") for value in (row.median, row.q1, row.q3)),
+            *(number(value, digits="+z.3f") for value in (row.median, row.q1, row.q3)),
             number(row.volume / 1000, digits=".3g"),
-            str(row.voxels),
+            f"{row.voxels:,}",
         ]
         for row in rows
     ]
@@ -60,19 +61,68 @@ def region_table(rows: Sequence[RegionStatistics], zero: Reference | None) -> li
 
 
 def checks(told: Account, loaded: Loaded, result: Result) -> list[Element]:
-    """Return the checklist of the 2024 consensus."""
-    return []
+    """Return the checklist of the 2024 consensus: what it recommends, and what it asks to be reported."""
+    done, stated = recommendations(told.settings, loaded, result), reporting(told, loaded, result)
+    doi = references()[CONSENSUS].fields["doi"]
+    note = tag(
+        "p",
+        "From the consensus recommendations for QSM of the brain (",
+        tag("a", f"doi:{doi}", href=f"https://doi.org/{doi}", rel="noreferrer"),
+        "), in our words. Unknown means that the files do not say.",
+        class_="note",
+    )
+    return [
+        note,
+        tag("h3", f"Recommended practice: {_tally(done)}"),
+        _checked(done),
+        tag("h3", f"To be reported: {_tally(stated)}"),
+        _checked(stated),
+    ]
+
+
+def _tally(items: Sequence[Item]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counted(items).items() if count)
+
+
+def _checked(items: Sequence[Item]) -> Element:
+    rows: list[Sequence[Content]] = [
+        [
+            tag("span", f"{SIGNS[item.state]} {item.state}", class_=f"state {item.state.replace(' ', '-')}"),
+            [tag("b", item.name), tag("span", " essential", class_="why") if item.essential else ""],
+            words(item.value),
+            tag("span", item.reason, class_="why"),
+        ]
+        for item in items
+    ]
+    return table(("State", "Item", "Value", "Why"), rows, kind="checklist")
 
 
 def acquisition(loaded: Loaded) -> list[Element]:
     """Return what is known of the scan, and who said so."""
-    facts = {key: value for key, value in loaded.facts.items() if key not in ("acquisition", "said_by")}
-    said_by = loaded.facts.get("said_by") or {}
-    known = [(key, value, said_by.get(key.removesuffix("_s").removesuffix("_t"), "")) for key, value in facts.items()]
-    headers = loaded.facts.get("acquisition") or {}
-    known += [(key, value, "the images' headers") for key, value in headers.items()]
-    rows: list[Sequence[Content]] = [[tag("b", str(key)), shown(value), str(source)] for key, value, source in known]
-    return [table(("Fact", "Value", "Said by"), rows)]
+    scan, facts = loaded.scan, loaded.facts
+    assert scan is not None
+    said_by = facts.get("said_by") or {}
+    used = (
+        ("Echo times", milliseconds(scan.echo_times), said_by.get("echo_times", "")),
+        ("Field strength", f"{scan.field_strength:.6g} T", said_by.get("field_strength", "")),
+        (
+            "Direction of B0, voxel axes",
+            words([round(c, 4) for c in scan.grid.b0_direction]),
+            said_by.get("b0_direction", ""),
+        ),
+        ("Voxel size", f"{by(scan.grid.voxel_size)} mm", said_by.get("voxel_size", "the image header")),
+        ("Matrix", by(scan.grid.shape), "the image header"),
+        ("Scale of the phase", words(facts.get("phase_scale")), ""),
+        ("Sign of the phase", words(facts.get("phase_sign")), ""),
+    )
+    rows: list[Sequence[Content]] = [[tag("b", name), value, str(source)] for name, value, source in used]
+    parts = [tag("h3", "What the map was computed with"), table(("Fact", "Value", "Said by"), rows)]
+    headers: list[Sequence[Content]] = [
+        [tag("code", str(key)), words(value)] for key, value in (facts.get("acquisition") or {}).items()
+    ]
+    if headers:
+        parts += [tag("h3", "What else headers or side-cars say"), table(("Fact", "Value"), headers)]
+    return parts
 
 
 def methods(told: Account) -> list[Element]:
@@ -89,7 +139,7 @@ def provenance(told: Account, result: Result) -> list[Element]:
     record = told.provenance
     versions = ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
     files: list[Sequence[Content]] = [
-        [tag("code", str(entry.get("file", ""))), shown(entry.get("bytes")), tag("code", str(entry.get("sha256", "")))]
+        [tag("code", str(entry.get("file", ""))), words(entry.get("bytes")), tag("code", str(entry.get("sha256", "")))]
         for entry in record.get("inputs", ())
     ]
     seconds: list[Sequence[Content]] = [
@@ -105,30 +155,14 @@ def provenance(told: Account, result: Result) -> list[Element]:
     ]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Content]], numbers: Iterable[int] = ()) -> Element:
-    """Return a table; numbers: the columns that are numbers."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[Content]], numbers: Iterable[int] = (), kind: str | None = None
+) -> Element:
+    """Return a table; numbers: the columns that are numbers; kind: how it folds on a narrow screen."""
     kinds = dict.fromkeys(numbers, "number")
     titles = [tag("th", title, class_=kinds.get(i), scope="col") for i, title in enumerate(head)]
     body = [tag("tr", [tag("td", cell, class_=kinds.get(i)) for i, cell in enumerate(row)]) for row in rows]
-    return tag("div", tag("table", tag("thead", tag("tr", titles)), tag("tbody", body)), class_="wide")
-
-
-def number(value: float | None, unit: str = "", digits: str = ".3g") -> str:
-    """Return a number with its unit; what is not known is a dash."""
-    return UNKNOWN if value is None else f"{value:{digits}} {unit}".strip()
-
-
-def shown(value: Any) -> str:
-    """Return any value of a header or side-car as a person reads it."""
-    if isinstance(value, Mapping):
-        text = "; ".join(f"{key}: {shown(each)}" for key, each in value.items())
-    elif isinstance(value, list | tuple):
-        text = ", ".join(shown(each) for each in value)
-    elif isinstance(value, float):
-        text = f"{value:.6g}"
-    else:
-        text = UNKNOWN if value is None else str(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return tag("div", tag("table", tag("thead", tag("tr", titles)), tag("tbody", body), class_=kind), class_="wide")
 
 
 def _copied(title: str, place: str, text: str, kind: str | None = None) -> list[Element]:

@@ -54,6 +54,7 @@ figcaption span { font-size: .875rem; }
   text-shadow: 0 0 3px #000, 0 0 2px #000; transform: translateY(-50%); }
 .plane .left { left: .2rem; }
 .plane .right { right: .2rem; }
+.strip .plane span { top: .2rem; transform: none; font-size: .6rem; }
 .bar { display: flex; align-items: center; gap: .5rem; justify-content: center; font-size: .8rem; margin-top: .4rem;
   font-variant-numeric: tabular-nums; }
 .bar img { width: min(12rem, 40%); height: .6rem; border: 1px solid #68727d; }
@@ -83,7 +84,14 @@ button { font: inherit; font-size: .8rem; color: var(--link); background: none; 
   border-radius: .3rem; padding: .15rem .7rem; cursor: pointer; }
 code { font: .85em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 footer { margin-top: 3rem; padding-bottom: 2rem; color: var(--soft); font-size: .875rem; }
-@media (max-width: 40rem) { .strip { grid-template-columns: repeat(3, 1fr); } h1 { font-size: 1.4rem; } }
+td:first-child b { font-weight: 600; }
+@media (max-width: 40rem) { .measures thead, .checklist thead { display: none; }
+  .measures tr, .checklist tr { display: grid; grid-template-columns: 1fr auto; padding: .4rem 0;
+    border-bottom: 1px solid var(--line); }
+  .measures td, .checklist td { border: 0; padding: .1rem 0; } .measures td:last-child { grid-column: 1 / -1; }
+  .checklist tr { grid-template-columns: 6.5rem 1fr; } .checklist td { grid-column: 2; }
+  .checklist td:first-child { grid-column: 1; grid-row: 1 / span 3; }
+  .strip { grid-template-columns: repeat(3, 1fr); } h1 { font-size: 1.4rem; } }
 @media print { @page { margin: 14mm; } nav, button { display: none !important; } body { font-size: 10pt; }
   :root { --ink: #000; --soft: #444; --paper: #fff; --panel: #f4f4f4; --line: #ccc; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } pre { max-height: none; }
