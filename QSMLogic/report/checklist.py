@@ -50,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Stated:
-    """An item that headers state: its group, the facts that tell it by their BIDS names, and how a number is written."""
+    """An item that headers state: its group, the facts that tell it by their BIDS names, how a number is written."""
 
     group: str
     name: str

@@ -12,7 +12,7 @@ from ..roi import Reference, RegionStatistics
 from .account import Account
 from .bibliography import references
 from .charts import RANGE, histogram, outside
-from .checklist import Item, counted, reporting
+from .checklist import Item, State, counted, reporting
 from .html import Content, Element, tag
 from .recommendations import recommendations
 from .wording import by, milliseconds, number, words
