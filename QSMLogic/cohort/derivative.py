@@ -24,14 +24,15 @@ HOMEPAGE = "https://github.com/SlicerQSM/SlicerQSM"
 RAW = "raw"
 """What the URIs of sources call the data set of the images."""
 
-IGNORED = (".qsm-*", f"{names.LOGS}/", "/*.html", "/qsm-*", "*_qsmmap.nii.gz", "*_qsmmap.json")
+IGNORED = (".qsm-*", f"{names.LOGS}/", "/*.html", "/qsm-*", "/group_*", "*_regions.*", "*_qsmmap.*")
 """What BIDS does not know, for .bidsignore."""
 
 README = """Susceptibility maps made by SlicerQSM (qsm bids).
 
 sub-*/[ses-*/]anat   Chimap: susceptibility, ppm; desc-brain_mask; desc-eroded_mask: where the map is valid
 sub-*/[ses-*/]fmap   desc-total_fieldmap, desc-local_fieldmap: Hz; magnitude: root of the summed squares of the echoes
-sub-*.html           report of each acquisition
+sub-*.html           report of each acquisition; index.html: of all
+sub-*_regions.tsv    susceptibility in each region; group_regions.tsv, group_quality.tsv: of all (level group)
 logs                 for each acquisition: provenance, settings, methods text, references
 qsm-outcomes.tsv     what became of each acquisition, and why
 """

@@ -21,13 +21,17 @@ from ..pipeline import Result
 from ..progress import Progress, no_progress, part
 from ..report.account import account
 from ..report.page import page
+from ..report.pictures import thumbnail
 from . import maps, names, record
+from .labels import labels_of, regions, write_regions
 from .masks import mask_of
 from .transaction import UnitFiles
 from .unit import Outcome, Plan, Status, Unit
 
-OUTCOME, TRACEBACK = "outcome.json", "traceback.txt"
-"""In the folder of a unit's logs: what became of it last, and where the program failed."""
+OUTCOME, TRACEBACK, PICTURE = "outcome.json", "traceback.txt", "chi.png"
+"""In the folder of a unit's logs: what became of it last, where the program failed, and a small picture of the map."""
+
+NO_LABELS = "There is no segmentation for it (--labels-from): it is measured in the whole mask only."
 
 READ, COMPUTED = 0.05, 0.9
 """Of the work of a unit: when its images are read, and when its maps are made."""
@@ -99,7 +103,7 @@ def _process(unit: Unit, plan: Plan, progress: Progress) -> tuple[Status, tuple[
         result = _computed(loaded, plan, part(progress, READ, COMPUTED))
         progress(COMPUTED, "Writing")
         told = account(plan.command, files, loaded, result)
-        sources = [path for path in files if path.name.endswith(NIFTI_ENDINGS)]
+        sources = [path for path in files if path.name.endswith(NIFTI_ENDINGS) and path != labels_of(unit, plan)]
         if record.state(files, plan) != before:
             raise InputError("Its images were changed while they were read: run it again.")
         _write(out, maps.Made(unit, plan, loaded, result, told, sources))
@@ -114,26 +118,38 @@ def _process(unit: Unit, plan: Plan, progress: Progress) -> tuple[Status, tuple[
 
 def _loaded(unit: Unit, plan: Plan) -> Loaded:
     """Read the images of a unit; what was odd when they were found is warned of too."""
-    loaded = load(replace(plan.sources, mask=mask_of(unit, plan)).of(unit.candidate))
-    return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings])))
+    labels = labels_of(unit, plan)
+    loaded = load(replace(plan.sources, mask=mask_of(unit, plan), labels=labels).of(unit.candidate))
+    odd = [NO_LABELS] if plan.labels is not None and labels is None else []
+    return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings, *odd])))
 
 
 def _computed(loaded: Loaded, plan: Plan, progress: Progress) -> Result:
     assert loaded.scan is not None
-    given = loaded.data.get("given_mask")
-    return pipeline.run(loaded.scan, plan.settings, given_mask=given, progress=progress)
+    given = {name: loaded.data.get(name) for name in ("given_mask", "labels")}
+    return pipeline.run(loaded.scan, plan.settings, **given, progress=progress)
 
 
 def _write(out: UnitFiles, made: maps.Made) -> None:
     """Write images with side-cars, and what is said of them."""
-    unit, told = made.unit, made.told
+    unit, told, loaded, result = made.unit, made.told, made.loaded, made.result
     for image in maps.images(made):
-        write_image(out.path(image.path), image.voxels, made.loaded.geometry)
+        write_image(out.path(image.path), image.voxels, loaded.geometry)
         out.path(names.sidecar(image.path)).write_text(as_json(image.said), "utf-8")
-    out.path(names.report(unit)).write_text(page(told, made.loaded, made.result, name=unit.name), "utf-8")
+    rows = regions(unit, made.plan, loaded, result)
+    write_regions(out, unit, rows, result)
+    out.path(names.report(unit)).write_text(page(told, loaded, result, rows, name=unit.name), "utf-8")
+    out.path(names.log(unit, PICTURE)).write_bytes(_picture(loaded, result))
     out.path(names.log(unit, "methods.txt")).write_text(told.methods, "utf-8")
     out.path(names.log(unit, "references.bib")).write_text(told.references, "utf-8")
     told.settings.write(out.path(names.log(unit, "settings.toml")))
+
+
+def _picture(loaded: Loaded, result: Result) -> bytes:
+    """Return a small picture of the map, for the page that shows all units."""
+    assert loaded.scan is not None
+    direction = np.array(loaded.geometry.direction)
+    return thumbnail(result.maps["chi"], result.maps["eroded_mask"], loaded.scan.grid, direction)
 
 
 def _fault(unit: Unit, plan: Plan, error: Exception) -> str:

@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import InputError
 from ..io.parameters import sidecars
 from . import names
+from .labels import files_of
 from .masks import mask_of
 from .unit import Plan, Unit
 
@@ -53,11 +54,11 @@ def read(unit: Unit, plan: Plan) -> Record | None:
 
 
 def inputs_of(unit: Unit, plan: Plan) -> tuple[Path, ...]:
-    """Return every file that is read for a unit: images, side-cars that speak of them, and a mask."""
+    """Return every file that is read for a unit: images, side-cars that speak of them, mask, labels."""
     images = unit.candidate.files()
     found = [*images, *(path for image in images for path in sidecars(image))]
     mask = mask_of(unit, plan)
-    return tuple(dict.fromkeys([*found, *([] if mask is None else [mask])]))
+    return tuple(dict.fromkeys([*found, *([] if mask is None else [mask]), *files_of(unit, plan)]))
 
 
 def state(files: Iterable[Path], plan: Plan) -> State:

@@ -34,7 +34,8 @@ class Plan:
     dataset: the BIDS data set; out: folder of the derivatives; command: the words of the command; keep: names of maps
     to write beside those always written; force: compute what has not changed too, and replace files that were changed
     by others; sources: facts that hold for every unit, such as the scale of the phase; masks: a data set of derivatives
-    whose brain masks are taken; run: tells the runs of the program apart, on all machines.
+    whose brain masks are taken, labels: one whose segmentations are; run: tells the runs of the program apart, on all
+    machines.
     """
 
     dataset: Path
@@ -45,6 +46,7 @@ class Plan:
     force: bool = False
     sources: Sources = field(default_factory=Sources)
     masks: Path | None = None
+    labels: Path | None = None
     run: str = field(default_factory=lambda: uuid4().hex)
 
 

@@ -44,6 +44,9 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--mask-from", type=Path, metavar="DIR", help="derivatives whose masks (desc-brain_mask) are taken"
     )
+    group.add_argument(
+        "--labels-from", type=Path, metavar="DIR", help="derivatives whose segmentations (_dseg) are measured"
+    )
     names = [FILES[name] for name in KEPT]
     group.add_argument(
         "--keep",
@@ -85,6 +88,7 @@ def _work(args: argparse.Namespace) -> None:
         force=args.force,
         sources=Sources(phase_scale=args.phase_scale, phase_sign=args.phase_sign),
         masks=None if args.mask_from is None else args.mask_from.absolute(),
+        labels=None if args.labels_from is None else args.labels_from.absolute(),
     )
     with Reporter() as progress:
         found = units(
