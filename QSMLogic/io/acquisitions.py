@@ -94,10 +94,15 @@ def read_acquisition(candidate: Candidate) -> Loaded:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Return the files of a folder and those below, in the order of their names; hidden ones are left out."""
-    count = 0
-    for place, folders, names in os.walk(folder):
+    count, seen = 0, set()
+    for place, folders, names in os.walk(folder, followlinks=True):
         left_out = NOT_RAW if DATA_SET in names else set()
         folders[:] = sorted(name for name in folders if name not in left_out and not name.startswith("."))
+        itself = os.path.realpath(place)
+        if itself in seen:  # a link led here again, perhaps in a circle
+            folders.clear()
+            continue
+        seen.add(itself)
         for name in sorted(names):
             count += 1
             if count > MOST_FILES:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import InputError
-from .staging import NEW, SILENT, Staging, refuse_lost
+from .staging import SILENT, Staging, refuse_lost
 
 UNFINISHED = ".qsm-unfinished"
 """Folder inside the output folder in which a run keeps its files until all are complete; its maker owns the folder."""
@@ -71,7 +71,7 @@ class OutputFolder:
 
     def path(self, name: str) -> Path:
         """Return where to write a file of this name."""
-        return self.staging.folder / NEW / name
+        return self.staging.new / name
 
     def _make_folder(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
@@ -89,7 +89,7 @@ class OutputFolder:
             )
 
     def _refuse_existing(self, names: Iterable[str]) -> None:
-        there = sorted(name for name in names if (self.folder / name).exists())
+        there = sorted(name for name in names if os.path.lexists(self.folder / name))
         if there and not self.force:
             raise InputError(
                 f"{self.folder} holds {', '.join(there)} already: choose another folder, or overwrite with --force."
@@ -97,12 +97,16 @@ class OutputFolder:
 
     def _move(self) -> None:
         refuse_lost(self.staging)
-        new = sorted(path.name for path in (self.staging.folder / NEW).iterdir())
+        new = sorted(path.name for path in self.staging.new.iterdir())
         self._refuse_existing(new)
         self.staging.move(new, self.stale if self.force else ())
 
     def _clean(self) -> None:
-        self.staging.leave()
+        try:
+            self.staging.leave()
+        except BaseException:  # a signal came meanwhile
+            self.staging.leave()
+            raise
         self._remove_made()
 
     def _remove_made(self) -> None:

@@ -21,8 +21,8 @@ from ..errors import InputError
 OWNER = "owner"
 """File in the folder of a run that says which process on which machine it belongs to."""
 
-NEW, OLD, JOURNAL = "new", "replaced", "journal.json"
-"""In a staging folder: what is written, what was there before, and the names that are being moved."""
+OLD, JOURNAL = "replaced", "journal.json"
+"""In a staging folder, beside the folder of what is written: what was there before, and the names that are moved."""
 
 BEAT, SILENT = 20.0, 600.0
 """s; a run tells as often that it is alive, and counts as dead after so long without: killed on another machine."""
@@ -32,12 +32,18 @@ PROCESS = uuid4().hex
 
 
 class Staging:
-    """The staging folder of a root: taken by one run at a time, and removed when it leaves."""
+    """The staging folder of a root: taken by one run at a time, and removed when it leaves.
 
-    def __init__(self, root: Path, name: str) -> None:
-        """Nothing happens before take."""
+    run: what the processes of one run share, if anything: of them another one takes the folder only after the first has
+    died, and need not wait.
+    """
+
+    def __init__(self, root: Path, name: str, *, run: str = "") -> None:
+        """Nothing happens before take; `new` is the folder to write to then."""
         self.root, self.folder = root, root / name
-        self._mark = f"{owner()} {uuid4().hex}"
+        self.new = self.folder / uuid4().hex
+        self._run = run
+        self._mark = f"{owner()} {self.new.name} {run}"
         self._left = threading.Event()
 
     def take(self) -> bool:
@@ -58,7 +64,7 @@ class Staging:
             except BaseException:  # a full disk, say
                 shutil.rmtree(self.folder, ignore_errors=True)
                 raise
-        (self.folder / NEW).mkdir()
+        self.new.mkdir()
         return True
 
     def held(self) -> bool:
@@ -69,15 +75,18 @@ class Staging:
             return False
 
     def move(self, new: Sequence[str], old: Iterable[str]) -> None:
-        """Move the new files into the root in this order; the old ones go. After an error the root is as before."""
-        there = sorted({name for name in (*new, *old) if (self.root / name).exists()})
+        """Move the old files out of the root and the new ones into it, in this order.
+
+        Names are paths relative to the root. After an error the root is as before.
+        """
+        there = [name for name in dict.fromkeys((*old, *new)) if os.path.lexists(self.root / name)]
         (self.folder / OLD).mkdir()
-        (self.folder / JOURNAL).write_text(json.dumps({"new": [*new], "old": there}), "utf-8")
+        (self.folder / JOURNAL).write_text(json.dumps({"from": self.new.name, "new": [*new], "old": there}), "utf-8")
         try:
             for name in there:
-                os.replace(self.root / name, self.folder / OLD / name)
+                _rename(self.root / name, self.folder / OLD / name)
             for name in new:
-                os.replace(self.folder / NEW / name, self.root / name)
+                _rename(self.new / name, self.root / name)
         except BaseException:
             undo(self.root, self.folder)
             raise
@@ -87,8 +96,8 @@ class Staging:
         """Remove the folder, where it is ours."""
         self._left.set()
         if self.held():
-            for part in (NEW, OLD, ""):  # the owner at last
-                shutil.rmtree(self.folder / part, ignore_errors=True)
+            _empty(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self) -> None:
         (self.folder / OWNER).write_text(self._mark, "utf-8")
@@ -100,7 +109,7 @@ class Staging:
                 os.utime(self.folder / OWNER)
 
     def _abandoned(self) -> bool:
-        if ended(self.folder):
+        if ended(self.folder) or self._of_this_run():
             return True
         place = self.folder / OWNER
         clock = self.root / f".{uuid4().hex}"  # tells the time of the disk, which may be another machine's
@@ -113,20 +122,53 @@ class Staging:
         finally:
             clock.unlink(missing_ok=True)
 
+    def _of_this_run(self) -> bool:
+        """Tell whether another process of the same run made the folder."""
+        try:
+            words = (self.folder / OWNER).read_text("utf-8").split()
+        except (OSError, ValueError):
+            return False
+        return bool(self._run) and words[-1:] == [self._run] and PROCESS not in words
+
 
 def undo(root: Path, folder: Path) -> None:
     """Remove what a move that did not end brought to the root, and put back what it took away; may be done again."""
     with suppress(FileNotFoundError, ValueError):  # no move began, or nothing was moved before its journal was whole
         moved = json.loads((folder / JOURNAL).read_text("utf-8"))
         for name in moved["new"]:
-            if name not in moved["old"] and not (folder / NEW / name).exists():
-                (root / name).unlink(missing_ok=True)
+            place = folder / moved["from"] / name
+            ours = name not in moved["old"] or (folder / OLD / name).exists()
+            if ours and not place.exists() and os.path.lexists(root / name):  # a file or a folder, which goes with ours
+                os.replace(root / name, place)
         for name in moved["old"]:
             if (folder / OLD / name).exists():
-                os.replace(folder / OLD / name, root / name)
+                _rename(folder / OLD / name, root / name)
+        for name in moved["new"]:
+            _remove_empty(root, (root / name).parent)
         (folder / JOURNAL).unlink()
-    for part in (NEW, OLD):
-        shutil.rmtree(folder / part, ignore_errors=True)
+    _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Remove the folders in a staging folder: the owner stays to the end."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _rename(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, target)
+
+
+def _remove_empty(root: Path, folder: Path) -> None:
+    """Remove a folder below a root, and those above it in which nothing is left then."""
+    while folder != root:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
 
 
 def refuse_lost(staging: Staging) -> None:
