@@ -6,6 +6,7 @@ susceptibility and masks among the anatomical images, fields in Hz among the fie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ OTHER = "qsmmap"
 
 ECHO_SUFFIXES = ("MEGRE", "T2starw")
 """Suffixes that BIDS has for the phase of an echo."""
+
+MARKS = re.compile(r" \[[\d, ]+\]")
+"""Of the references in the methods text, which are listed elsewhere."""
+
+OF_THE_SCANNER = ("ImageType",)
+"""Facts that hold for the images of the scanner, and not for what is made of them."""
 
 BRAIN = {"Type": "Brain", "SpatialReference": "orig"}
 
@@ -95,7 +102,8 @@ def images(made: Made) -> Iterator[Image]:
     for image in [*fields, *_kept(made)]:
         yield Image(image.path, image.voxels, {**common, **image.said})
     local = [_own(image.path) for image in fields if "_desc-local_" in image.path]
-    said = _said(made.told.methods.partition("\n")[0], [_own(mask), *(local or made.raw)])
+    text = MARKS.sub("", made.told.methods.partition("\n")[0])
+    said = _said(text, [_own(mask), *(local or made.raw)])
     yield Image(chi(made.unit), made.result.maps["chi"], {**common, **said, **_chi_said(made)})
 
 
@@ -152,8 +160,9 @@ def _said(text: str, sources: Sequence[str]) -> dict[str, Any]:
 
 def _common(made: Made) -> dict[str, Any]:
     """Return what is known of the acquisition, by the names of BIDS, and who computed."""
+    facts = made.loaded.facts.get("acquisition", {})
     return {
-        **made.loaded.facts.get("acquisition", {}),
+        **{name: value for name, value in facts.items() if name not in OF_THE_SCANNER},
         "MagneticFieldStrength": made.scan.field_strength,
         "EchoTime": list(made.scan.echo_times),
         "SoftwareName": NAME,

@@ -80,15 +80,15 @@ def _add_choice(parser: Parser) -> None:
 def _work(args: argparse.Namespace) -> None:
     settings, where = chosen_settings(args), chosen_where(args)
     plan = Plan(
-        dataset=args.bids_dir.absolute(),
-        out=args.output_dir.absolute(),
+        dataset=_placed(args.bids_dir),
+        out=_placed(args.output_dir),
         settings=settings,
         command=tuple(args.command),
         keep=tuple(args.keep),
         force=args.force,
         sources=Sources(phase_scale=args.phase_scale, phase_sign=args.phase_sign),
-        masks=None if args.mask_from is None else args.mask_from.absolute(),
-        labels=None if args.labels_from is None else args.labels_from.absolute(),
+        masks=None if args.mask_from is None else _placed(args.mask_from),
+        labels=None if args.labels_from is None else _placed(args.labels_from),
     )
     with Reporter() as progress:
         found = units(
@@ -101,6 +101,11 @@ def _work(args: argparse.Namespace) -> None:
         )
     begin(plan)
     _run(found, plan, where)
+
+
+def _placed(path: Path) -> Path:
+    """Return a path that holds for workers in other folders too; links are left, as other machines may see them."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def _run(found: list[Unit], plan: Plan, where: Where) -> None:
