@@ -5,6 +5,7 @@ A chain is a list of datasets, a name a keyword or a private tag. A number that 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,21 @@ SHORT = 2
 
 def value_of(chain: list[Any], name: Any) -> Any:
     """Return the first value that is not empty, of a keyword or a private tag."""
+    tag = _tag(name)
     for item in chain:
-        if name in item:
-            element = item[name]
+        if tag in item:
+            element = item[tag]
             if element.value not in (None, "", b"") and element.VM > 0:
                 return element.value
     return None
+
+
+@lru_cache(maxsize=1024)
+def _tag(name: Any) -> Any:
+    """Return pydicom's tag of a keyword or a pair of numbers; looking it up takes longer than all the rest."""
+    from pydicom.tag import Tag  # noqa: PLC0415 (an extra)
+
+    return Tag(name)
 
 
 def text_of(chain: list[Any], name: Any) -> str:
