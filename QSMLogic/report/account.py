@@ -9,7 +9,7 @@ from typing import Any
 
 from ..io.load import Loaded
 from ..pipeline import Result
-from ..quality import Measure, quality
+from ..quality import Measure, doubts, quality
 from ..settings import Settings, Step
 from .methods_text import methods_text, references_cited
 from .provenance import provenance
@@ -40,7 +40,7 @@ def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, resul
         scan=loaded.facts,
         reference=result.reference,
         quality={m.name: {"value": m.value, "unit": m.unit, "label": m.label} for m in measures},
-        warnings=[*loaded.warnings, *result.warnings],
+        warnings=[*loaded.warnings, *result.warnings, *doubts(measures)],
     )
     return Account(ran, record, methods_text(ran), references_cited(ran), measures)
 

@@ -82,7 +82,8 @@ FROM_HEADERS = (
     Stated(SEQUENCE, "Partial Fourier", ("PartialFourier",)),
 )
 
-NOT_SAID = "Neither headers nor side-cars say it ({}): see the protocol."
+NOT_SAID = "Not in headers or side-cars ({}): see the protocol."
+"""With the names of the facts that would tell."""
 
 ONLY_BY_HAND = (
     (HARDWARE, "Gradient system", False, "No header says it: see the data sheet of the scanner."),
@@ -120,7 +121,7 @@ def counted(items: Iterable[Item]) -> Mapping[State, int]:
 def _from_header(facts: Mapping[str, Any], item: Stated) -> Item:
     found = [facts[name] for name in item.facts if facts.get(name) not in (None, "", [])]
     if not found:
-        why = NOT_SAID.format(item.facts[0])
+        why = NOT_SAID.format(" or ".join(item.facts[:2]))
         return Item(item.group, item.name, State.UNKNOWN, "", why, item.essential)
     first = found[0]
     single = isinstance(first, int | float) and item.form != "{}"

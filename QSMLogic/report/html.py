@@ -38,15 +38,16 @@ def readable(text: str) -> str:
     return "".join(c if _is_readable(c) else UNREADABLE for c in text)
 
 
-def document(title: str, style: str, script: str, body: Iterable[Element]) -> str:
+def document(title: str, style: str, script: str, body: Iterable[Element], *, frames: bool = False) -> str:
     """Return a complete page that loads nothing from anywhere and runs no script but this one.
 
-    style and script are the program's own, never a user's: they are not escaped.
+    style and script are the program's own, never a user's: they are not escaped. frames: pages beside it may be shown
+    in it.
     """
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-        f"script-src 'sha256-{allowed}'"
+        f"script-src 'sha256-{allowed}'" + "; frame-src 'self' file:" * frames
     )
     head = tag(
         "head",

@@ -108,3 +108,98 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
 }
 """
 """Shows the buttons that copy a text; without a script there are none."""
+
+INDEX_STYLE = """
+header, main, footer { max-width: none; }
+table { width: auto; overflow-wrap: normal; }
+td, th { padding-right: 1.1rem; }
+tbody th { white-space: nowrap; }
+tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); z-index: 1; }
+thead th { cursor: pointer; vertical-align: bottom; white-space: normal; }
+thead th[aria-sort]::after { content: " \\2191"; }
+thead th[aria-sort="descending"]::after { content: " \\2193"; }
+td.odd { color: var(--odd); background: var(--odd-back); font-weight: 600; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: .7rem; }
+.card { display: block; background: var(--panel); border: 2px solid transparent; border-radius: .4rem; padding: .4rem;
+  color: inherit; text-decoration: none; font-size: .8rem; content-visibility: auto;
+  contain-intrinsic-size: auto 8rem auto 11rem; }
+.card.odd { border-color: var(--odd-line); }
+.card.failed { border-color: var(--bad); }
+.card:focus-visible { outline: 3px solid var(--link); }
+.card div { aspect-ratio: 1; background: #000; border-radius: .3rem; display: flex; margin-bottom: .3rem; }
+.card img { margin: auto; width: 100%; height: 100%; object-fit: contain; }
+.card i { display: block; color: var(--odd); font-style: normal; }
+#flick { position: fixed; inset: 0; z-index: 5; background: var(--paper); display: flex; flex-direction: column; }
+#flick[hidden] { display: none; }
+#flick div { display: flex; gap: .8rem; align-items: center; flex-wrap: wrap; padding: .5rem 1rem;
+  border-bottom: 1px solid var(--line); }
+#flick strong { overflow-wrap: anywhere; }
+#flick em { font-style: normal; color: var(--odd); }
+#flick iframe { flex: 1; border: 0; width: 100%; background: var(--paper); }
+@media print { .card { content-visibility: visible; } }
+"""
+
+FLICK = """
+const table = document.querySelector("tbody"), cards = document.querySelector(".cards");
+const flick = document.getElementById("flick"), frame = flick.querySelector("iframe");
+const [back, forth, close] = flick.querySelectorAll("button"), at = flick.querySelector("span");
+let current = -1;
+const shown = () => [...cards.children].filter((card) => card.hasAttribute("href"));
+function show(place) {
+  const all = shown();
+  if (!all.length) return;
+  current = Math.min(Math.max(place, 0), all.length - 1);
+  const card = all[current];
+  flick.querySelector("strong").textContent = card.dataset.name;
+  flick.querySelector("em").textContent = card.querySelector("i")?.textContent ?? "";
+  at.textContent = `${current + 1} of ${all.length}`;
+  frame.src = card.getAttribute("href");
+  flick.hidden = false;
+  forth.focus();
+}
+function hide() {
+  const card = shown()[current];
+  flick.hidden = true;
+  current = -1;
+  card?.focus();
+}
+cards.addEventListener("click", (event) => {
+  const card = event.target.closest("a[href]");
+  if (card && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    show(shown().indexOf(card));
+  }
+});
+back.addEventListener("click", () => show(current - 1));
+forth.addEventListener("click", () => show(current + 1));
+close.addEventListener("click", hide);
+frame.addEventListener("load", () => { if (!flick.hidden) forth.focus(); });
+addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.key === "Escape" && current >= 0) hide();
+  else if (event.key === "ArrowRight") show(current + 1);
+  else if (event.key === "ArrowLeft" && current >= 0) show(current - 1);
+});
+const value = (row, column) => row.children[column].dataset.value ?? row.children[column].textContent;
+for (const [column, head] of [...document.querySelectorAll("thead th")].entries()) {
+  head.tabIndex = 0;
+  const sort = () => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const numeric = head.classList.contains("number");
+    const rows = [...table.children].sort((a, b) => {
+      const [one, two] = [value(a, column), value(b, column)];
+      if (numeric && (one === "") !== (two === "")) return one === "" ? 1 : -1;
+      const order = numeric ? one - two : one.localeCompare(two, undefined, { numeric: true });
+      return down ? -order : order;
+    });
+    table.append(...rows);
+    const byName = new Map([...cards.children].map((card) => [card.dataset.place, card]));
+    cards.append(...rows.map((row) => byName.get(row.dataset.place)));
+  };
+  head.addEventListener("click", sort);
+  head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
+}
+"""
+"""Shows the reports one after another, by arrow keys, and sorts by a click; without it pictures are links."""
