@@ -27,7 +27,8 @@ def streak_ratio(chi: np.ndarray, mask: np.ndarray, grid: Grid) -> float | None:
     """Return the power of a map in the cone where the dipole vanishes, over that beside it at the same frequency.
 
     Anatomy has no preference for the cone: about 1. Streaks and amplified noise lie in it: more; a map that is damped
-    there has less. Parameters: chi (x, y, z) any unit; mask (x, y, z) bool. None where the image is too small to tell.
+    there has less. Parameters: chi (x, y, z) any unit; mask (x, y, z) bool. None where the image is too small to
+    tell. Source: Milovic2021, who compares these parts of k-space to choose a weight.
     """
     window = Window(mask, grid, 0.0)
     part = window.cut(np.where(mask, chi, 0))
