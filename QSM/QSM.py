@@ -20,11 +20,8 @@ _SOURCES = Path(__file__).resolve().parents[1]
 if (_SOURCES / "QSMLogic").is_dir() and str(_SOURCES) not in sys.path:
     sys.path.append(str(_SOURCES))  # run from a checkout; an installed extension has QSMLogic beside this file
 
-from QSMLib import HOMEPAGE  # noqa: E402
+from QSMLib import HOMEPAGE, offers  # noqa: E402
 from QSMLib.logic import Logic  # noqa: E402
-
-PACKAGES = ("QSMLib", "QSMLogic")
-"""What belongs to the module."""
 
 
 class QSM(ScriptedLoadableModule):
@@ -35,7 +32,6 @@ class QSM(ScriptedLoadableModule):
         super().__init__(parent)
         parent.title = _("QSM")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
-        parent.dependencies = []
         parent.contributors = ["SlicerQSM contributors"]
         parent.helpText = _(
             "From the phase of a gradient-echo scan to a map of magnetic susceptibility in ppm, and from the map to a "
@@ -46,7 +42,8 @@ class QSM(ScriptedLoadableModule):
             "methods section, with its references. What to report follows the consensus of the ISMRM "
             "Electro-Magnetic Tissue Properties study group (doi:10.1002/mrm.30006)."
         ).format(homepage=HOMEPAGE)
-        slicer.app.connect("startupCompleted()", _offerToOtherModules)
+        offers.toDicom(slicer.modules, lambda: slicer.mrmlScene)
+        slicer.app.connect("startupCompleted()", lambda: offers.toModules(slicer.mrmlScene))
 
 
 class QSMWidget(ScriptedLoadableModuleWidget):
@@ -77,7 +74,7 @@ class QSMWidget(ScriptedLoadableModuleWidget):
 
     def onReload(self) -> None:
         """Load every file anew, for developers: Slicer by itself loads this one."""
-        for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("QSMLib", "QSMLogic")]:
             del sys.modules[name]
         super().onReload()
 
@@ -99,10 +96,3 @@ class QSMTest(ScriptedLoadableModuleTest):
         from QSMLib.selftest import testPhantom  # noqa: PLC0415
 
         testPhantom(QSMLogic())
-
-
-def _offerToOtherModules() -> None:
-    from QSMLib import samples, statistics_plugin  # noqa: PLC0415 (import QSMLogic: after Slicer has started)
-
-    samples.register(slicer.mrmlScene)
-    statistics_plugin.register()

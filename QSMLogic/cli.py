@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from types import FrameType
 
 from . import __version__
-from .commands import demo, listing, roi, run, stage
+from .commands import acquisitions, bids, demo, dicom, listing, roi, run, stage
 from .commands.arguments import Parser, UsageError
+from .commands.terminal import one_line
 from .errors import Cancelled, InputError
+from .io.archive import remove_unpacked
 from .io.outputs import in_words
 
 FAILED, MISUSED, BROKEN = 1, 2, 70
@@ -50,36 +52,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         elif status == BROKEN:
             line += " Run it again with --debug and report what that says."
-        print(f"qsm: {line}", file=sys.stderr)
+        print(f"qsm: {one_line(line)}", file=sys.stderr)
         return status
+    finally:
+        remove_unpacked()
 
 
 def _parser() -> Parser:
     parser = Parser(prog="qsm", description="Quantitative susceptibility mapping: from phase to susceptibility.")
     parser.add_argument("--version", action="version", version=f"slicerqsm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (run, stage, listing, roi, demo):
+    for module in (run, stage, bids, acquisitions, listing, roi, dicom, demo):
         module.add(commands)
     return parser
 
 
 def _told(error: BaseException) -> tuple[int, str]:
-    """Return exit status and message for whatever ended a command."""
+    """Return exit status and message for whatever ended a command; a note, where it has one, knows better."""
     for kinds, status, line in (
         ((KeyboardInterrupt, Cancelled), SIGNALLED + signal.SIGINT, "Cancelled; nothing was written."),
         ((Terminated,), SIGNALLED + signal.SIGTERM, "Stopped by the system; nothing was written."),
-        ((UsageError,), MISUSED, _one_line(error)),
-        ((InputError,), FAILED, _one_line(error)),
+        ((UsageError,), MISUSED, str(error)),
+        ((InputError,), FAILED, str(error)),
         ((OSError,), FAILED, in_words(error) if isinstance(error, OSError) else ""),
         ((MemoryError,), FAILED, "Not enough memory: close other programs, or crop the images to the head."),
     ):
         if isinstance(error, kinds):
-            return status, line
-    return BROKEN, f"Unexpected error ({type(error).__name__}: {_one_line(error)})."
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+            return status, " ".join(getattr(error, "__notes__", [line]))
+    return BROKEN, f"Unexpected error ({type(error).__name__}: {error})."
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

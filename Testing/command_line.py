@@ -16,7 +16,7 @@ AXES = (1.0, 0.0, 0.0, 0.0, np.cos(ANGLE), -np.sin(ANGLE), 0.0, np.sin(ANGLE), n
 GEOMETRY = Geometry(SHAPE, VOXEL_SIZE, (-90.0, -100.0, -80.0), AXES)
 TIMES = (0.005, 0.011, 0.017)
 RESULTS = {"mask.nii.gz", "unwrapped.nii.gz", "totalfield.nii.gz", "localfield.nii.gz", "chimap.nii.gz"}
-REPORTS = {"provenance.json", "methods.txt", "references.bib", "settings.toml"}
+REPORTS = {"provenance.json", "methods.txt", "references.bib", "settings.toml", "report.html"}
 
 
 @pytest.fixture(scope="session")

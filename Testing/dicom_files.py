@@ -1,6 +1,6 @@
-"""DICOM files as scanners write them, made from the vendors' documented conventions: classic, one file per slice."""
+"""DICOM files as scanners write them, by the conventions of the vendors (docs/dicom.md names the sources)."""
 
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 import pydicom
@@ -25,6 +25,9 @@ GEOMETRY = Geometry(SHAPE, SPACING, tuple(ORIGIN.tolist()), tuple(AXES.ravel().t
 SIEMENS = {"Manufacturer": "SIEMENS", "SoftwareVersions": "syngo MR E11"}
 PHILIPS = {"Manufacturer": "Philips Medical Systems"}
 GE = {"Manufacturer": "GE MEDICAL SYSTEMS"}
+CANON = {"Manufacturer": "CANON_MEC"}
+TOSHIBA = {"Manufacturer": "TOSHIBA_MEC"}
+UIH = {"Manufacturer": "UIH"}
 PARTS = {"magnitude": "M", "phase": "P", "real": "R", "imaginary": "I"}
 
 _numbers = count(1)
@@ -62,11 +65,18 @@ def slice_header(vendor, part, **more):
         "ImageType": ["ORIGINAL", "PRIMARY", PARTS[part], "ND"],
     }
     for name, value in (facts | vendor | more).items():
-        if isinstance(name, str):
-            setattr(header, name, value)
-        else:
-            header.private_block(*name[:2], create=True).add_new(*name[2:], value)
+        put(header, name, value)
     return header
+
+
+def put(header, name, value):
+    """Set an element by its keyword, or a private one as (group, creator, element, VR, and place of the creator)."""
+    if isinstance(name, str):
+        setattr(header, name, value)
+        return
+    group, creator, element, kind, place = (*name, 0)[:5]
+    header.add_new((group, 0x10 + place), "LO", creator)
+    header.add_new((group, (0x10 + place << 8) + element), kind, value)
 
 
 def write_volume(folder, values, vendor, part, **more):
@@ -75,7 +85,8 @@ def write_volume(folder, values, vendor, part, **more):
     more: elements by keyword, or private ones as (group, creator, element, VR). Returns the files in the slices' order.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    extra = {tuple(key): value for key, value in more.pop("private", {}).items()}
+    extra = {tuple(key): value for key, value in (vendor.get("private", {}) | more.pop("private", {})).items()}
+    vendor = {name: value for name, value in vendor.items() if name != "private"}
     written = []
     for k in range(values.shape[2]):
         header = slice_header(vendor | extra, part, **more)
@@ -109,43 +120,50 @@ def save(header, path):
         header.save_as(path, enforce_file_format=True)
 
 
-def write_enhanced(folder, volumes, vendor, parts=("magnitude", "phase")):
-    """Write one multi-frame file as the standard has it: what all frames share is said once.
+def frame_of(part):
+    """Return what a frame of a part says of itself as the standard has it."""
+    kind = item(FrameType=["ORIGINAL", "PRIMARY", PARTS[part], "NONE"])
+    return {"MRImageFrameTypeSequence": [kind]}
 
-    volumes: stored whole numbers (x, y, z, echo) by part, the frames of which are mixed.
+
+def write_enhanced(folder, volumes, vendor, frame=lambda part, echo, repetition: frame_of(part), repetitions=1, **more):
+    """Write one multi-frame file as the standard has it: what all frames share is said once. Returns its path.
+
+    volumes: stored whole numbers (x, y, z, echo) by part, the frames of which are mixed; frame: what a frame of part,
+    echo and repetition says beside place, time and scale; more: elements of the header.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    header = slice_header(vendor, "magnitude")
+    header = slice_header(vendor, "magnitude", **more)
     del header.EchoTime, header.ImageType
     header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
-    plane = _set(ImageOrientationPatient=[*ROW.round(9), *COLUMN.round(9)])
-    size = _set(PixelSpacing=[SPACING[1], SPACING[0]], SliceThickness=SPACING[2])
-    shared = _set(PlaneOrientationSequence=[plane], PixelMeasuresSequence=[size])
-    header.SharedFunctionalGroupsSequence = [shared]
+    plane = item(ImageOrientationPatient=[*ROW.round(9), *COLUMN.round(9)])
+    size = item(PixelSpacing=[SPACING[1], SPACING[0]], SliceThickness=SPACING[2])
+    header.SharedFunctionalGroupsSequence = [item(PlaneOrientationSequence=[plane], PixelMeasuresSequence=[size])]
     frames, images = [], []
-    for k in reversed(range(SHAPE[2])):
+    for k, part, repetition in product(reversed(range(SHAPE[2])), volumes, range(repetitions)):
         place = (ORIGIN + k * SPACING[2] * AXES[:, 2]).round(9).tolist()
-        for part in parts:
-            slope, intercept = (2, -4096) if part == "phase" else (1, 0)
-            for echo, time in enumerate(TIMES[: volumes[part].shape[3]]):
-                frame = _set(
-                    PlanePositionSequence=[_set(ImagePositionPatient=place)],
-                    MREchoSequence=[_set(EffectiveEchoTime=time * 1000)],
-                    MRImageFrameTypeSequence=[_set(FrameType=["ORIGINAL", "PRIMARY", PARTS[part], "NONE"])],
-                    PixelValueTransformationSequence=[_set(RescaleSlope=slope, RescaleIntercept=intercept)],
-                )
-                frames.append(frame)
-                images.append(volumes[part][:, :, k, echo].T)
+        slope, intercept = (2, -4096) if part == "phase" else (1, 0)
+        for echo, time in enumerate(TIMES[: volumes[part].shape[3]]):
+            said = {
+                "PlanePositionSequence": [item(ImagePositionPatient=place)],
+                "MREchoSequence": [item(EffectiveEchoTime=time * 1000)],
+                "PixelValueTransformationSequence": [item(RescaleSlope=slope, RescaleIntercept=intercept)],
+            }
+            frames.append(item(said | frame(part, echo, repetition)))
+            images.append(volumes[part][:, :, k, echo].T + repetition)
     header.PerFrameFunctionalGroupsSequence, header.NumberOfFrames = frames, len(frames)
     put_voxels(header, images[0].T)
     header.PixelData = np.stack(images).astype("<u2").tobytes()
-    save(header, folder / "enhanced.dcm")
+    path = folder / f"enhanced_{header.SOPInstanceUID}.dcm"
+    save(header, path)
+    return path
 
 
-def _set(**elements):
+def item(elements=None, **more):
+    """Return an item of a sequence."""
     made = Dataset()
-    for name, value in elements.items():
-        setattr(made, name, value)
+    for name, value in ((elements or {}) | more).items():
+        put(made, name, value)
     return made
 
 

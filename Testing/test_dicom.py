@@ -30,6 +30,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.io import dicom_voxels
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
 from QSMLogic.io.candidate import PARTS
+from QSMLogic.io.dicom import find_in_files
 
 
 def read(folder):
@@ -71,6 +72,19 @@ def test_siemens_two_series_of_all_echoes(tmp_path):
     assert loaded.scan.grid.voxel_size == pytest.approx(SPACING)
     assert loaded.scan.echo_times == TIMES
     assert loaded.facts["said_by"]["echo_times"] == "the DICOM header"
+
+
+def test_a_list_of_files_is_a_source_like_a_folder(tmp_path):
+    siemens(tmp_path)
+    (tmp_path / "notes.txt").write_text("no image")
+    files = [str(path) for path in tmp_path.rglob("*") if path.is_file()]
+    seen = []
+    (candidate,) = find_in_files(files, lambda fraction, message: seen.append(fraction))
+    assert candidate == only(tmp_path)
+    assert seen == sorted(seen)
+    assert find_in_files([tmp_path / "notes.txt"]) == []
+    (magnitude,) = find_in_files([path for path in files if "phase" not in path])
+    assert "magnitude but no phase" in magnitude.problem
 
 
 def test_enhanced_frames_in_any_order(tmp_path):
@@ -151,7 +165,9 @@ def test_ge_phase_is_in_milliradians(tmp_path):
     write_volume(tmp_path, noise(seed=1), GE, "magnitude", private=ge_part(0), ImageType=words)
     loaded = read(tmp_path)
     assert np.allclose(loaded.scan.phase[..., 0], noise(-3100, 3000) / 1000, atol=1e-6)
-    assert loaded.warnings == ["The header of the phase names no unit: it was taken as milliradians, as GE stores it."]
+    sign, unit = loaded.warnings
+    assert unit == "The header of the phase names no unit: it was taken as milliradians, as GE stores it."
+    assert "--phase-sign -1" in sign
 
 
 def test_canon_names_the_component(tmp_path):
@@ -190,12 +206,11 @@ def test_other_series_of_an_examination_are_left_out(tmp_path):
     assert only(tmp_path).echo_times == TIMES
 
 
-def test_phase_alone_will_do_and_filtered_phase_is_told(tmp_path):
-    words = ["ORIGINAL", "PRIMARY", "P", "SWI"]
-    write_volume(tmp_path, noise(), SIEMENS, "phase", ImageType=words)
+def test_phase_alone_will_do(tmp_path):
+    write_volume(tmp_path, noise(), SIEMENS, "phase")
     loaded = read(tmp_path)
     assert loaded.scan.magnitude is None
-    assert "high-pass filtered" in loaded.warnings[0]
+    assert loaded.warnings == []
 
 
 def test_magnitude_without_phase(tmp_path):
@@ -212,7 +227,9 @@ def test_a_phase_difference_is_no_phase(tmp_path):
     for echo in range(2):
         write_volume(tmp_path, noise(seed=echo), SIEMENS, "magnitude", EchoTime=TIMES[echo] * 1000)
     write_volume(tmp_path, noise(), SIEMENS, "phase", EchoTime=TIMES[1] * 1000)
-    assert refused(tmp_path).startswith("The phase of echo 1 (4 ms) is missing: export every echo")
+    assert refused(tmp_path).startswith(
+        "There is one phase image for 2 echoes of magnitude: it is the phase difference"
+    )
 
 
 def test_echo_times_that_nobody_stated_are_asked_for(tmp_path):

@@ -9,6 +9,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
 from QSMLogic.report import figures
 from QSMLogic.report.figures import mosaic
+from QSMLogic.report.views import Orientation, cut, middle
 from QSMLogic.report.windows import WINDOWS, window
 
 GRID = Grid((12, 14, 9), (2, 1.5, 3), b0_direction=(0, 0, 1))
@@ -51,9 +52,8 @@ def marked(place, direction):
     ],
 )
 def test_the_patient_is_the_right_way_up(direction, place, axis, row_is_top, column_is_left):
-    order, flips = figures._to_patient(direction)
-    upright = figures._turned(marked(place, direction), order, flips)
-    picture = figures._slice(upright, axis, [int(np.argwhere(upright)[0][a]) for a in range(3)])
+    upright = Orientation.of(direction).upright(marked(place, direction))
+    picture = cut(upright, axis, int(np.argwhere(upright)[0][axis]))
     (row, column), (rows, columns) = np.argwhere(picture)[0], picture.shape
     if row_is_top is not None:
         assert (row < (rows - 1) / 2) == row_is_top
@@ -64,7 +64,14 @@ def test_the_patient_is_the_right_way_up(direction, place, axis, row_is_top, col
 def test_a_tilted_image_goes_to_the_nearest_axes():
     cos, sin = np.cos(0.3), np.sin(0.3)
     tilted = np.diag((-1.0, -1.0, 1.0)) @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    assert figures._to_patient(tilted) == figures._to_patient(None) == ((0, 1, 2), ())
+    assert Orientation.of(tilted) == Orientation.of(None) == Orientation((0, 1, 2), ())
+
+
+def test_the_middle_is_that_of_the_mask_and_of_the_image_where_there_is_none():
+    mask = np.zeros((9, 10, 11), bool)
+    assert middle(mask) == (4, 5, 5)
+    mask[2:5, 6:9, 1] = True
+    assert middle(mask) == (3, 7, 1)
 
 
 def test_every_map_of_the_pipeline_has_a_window_and_fields_are_symmetric():

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from QSMLogic.errors import Cancelled, InputError
-from QSMLogic.io.outputs import OWNER, UNFINISHED, OutputFolder, in_words, whole_file
+from QSMLogic.io.outputs import UNFINISHED, OutputFolder, in_words, whole_file
+from QSMLogic.io.staging import OWNER
 
 NAMES = ("a.txt", "b.txt")
 

@@ -5,8 +5,6 @@ import sys
 import numpy as np
 import pytest
 from panel_user import SHAPE, TIMES, VOXEL_SIZE, User
-from test_folders import bids
-from test_panel_method import answer
 
 from QSMLogic.phantom import head_phantom
 from QSMLogic.settings import Settings
@@ -189,38 +187,6 @@ def test_segments_drawn_meanwhile_are_listed_on_return(filled):
     slicer.util.selectModule("QSM")
     box = filled.ui.maskSegmentsList
     assert [box.item(i).text() for i in range(box.count)] == ["left", "right", "third"]
-
-
-def test_a_folder_fills_the_panel(user, tmp_path, monkeypatch):
-    bids(tmp_path)
-    answer(monkeypatch, "getExistingDirectory", tmp_path)
-    user.click("loadFolderButton")
-    assert user.times() == ["4", "9"]
-    assert user.ui.fieldStrengthEdit.text == "3"
-    assert all(echo.phase and echo.magnitude for echo in user.parameters.echoes)
-    assert user.ui.applyButton.enabled, user.ui.readyLabel.text
-    assert "Loaded" in user.message
-    assert not user.ui.candidatesFrame.isVisible()
-
-
-def test_a_folder_with_two_acquisitions_asks_which(user, tmp_path, monkeypatch):
-    bids(tmp_path)
-    bids(tmp_path / "other")
-    answer(monkeypatch, "getExistingDirectory", tmp_path)
-    user.click("loadFolderButton")
-    assert user.ui.candidatesFrame.isVisible()
-    assert user.ui.candidatesComboBox.count == 2
-    assert user.parameters.echoes == ()
-    user.ui.candidatesComboBox.setCurrentIndex(1)
-    user.click("loadCandidateButton")
-    assert user.ui.applyButton.enabled, user.ui.readyLabel.text
-
-
-def test_a_folder_without_images_is_refused(user, tmp_path, monkeypatch):
-    answer(monkeypatch, "getExistingDirectory", tmp_path)
-    user.click("loadFolderButton")
-    assert str(tmp_path) in user.message
-    assert user.message.count("\n") == 0
 
 
 def test_the_sample_runs_at_once(user, monkeypatch, slicer_scene):

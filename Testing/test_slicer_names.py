@@ -52,7 +52,7 @@ def only_in_the_wheel(tree: ast.AST) -> set[str]:
 def missing(tree: ast.AST) -> set[str]:
     """Return names of slicer and slicer.util that not even the wheel has."""
     slicer, util = pytest.importorskip("slicer"), pytest.importorskip("slicer.util")
-    brought = {"app", "mrmlScene", "modules", "util", "i18n", "ScriptedLoadableModule", "selfTests"}
+    brought = {"app", "dicomDatabase", "mrmlScene", "modules", "util", "i18n", "ScriptedLoadableModule", "selfTests"}
 
     def exists(name: str) -> bool:
         _, first, *rest = name.split(".")

@@ -16,6 +16,7 @@ import slicer
 from QSMLogic.errors import InputError
 from QSMLogic.progress import no_progress
 
+from .acquisition import Acquisition, remember
 from .scenes import allOrNothing, freeTitle, placeInFolder
 from .volumes import LPS_FROM_RAS, UNITS_ATTRIBUTE, addVolume
 
@@ -29,29 +30,6 @@ PARTS = ("phase", "magnitude")
 
 UNITS = {"radians": "rad", "milliradians": "mrad", "degrees": "deg"}
 """The unit that phase volumes name, by the scale of their values."""
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """What was loaded, and what is to be known of it.
-
-    phases, magnitudes: a scalar volume per echo; echoTimes: s, empty where nothing says them; fieldStrength: T, None
-    where nothing says it; b0Direction: voxel axes, None for the patient's z axis; phaseScale: as a Request has it;
-    warnings: what looked odd; folderItem: item of the subject hierarchy; labels: a segmentation of regions; truth: a
-    volume of the true susceptibility. The last two are those of a phantom.
-    """
-
-    name: str
-    phases: tuple[Any, ...]
-    magnitudes: tuple[Any, ...]
-    echoTimes: tuple[float, ...]
-    fieldStrength: float | None
-    b0Direction: tuple[float, ...] | None = None
-    phaseScale: str = "radians"
-    warnings: tuple[str, ...] = ()
-    folderItem: int = 0
-    labels: Any = None
-    truth: Any = None
 
 
 def find(path: str | Path, progress: Progress = no_progress) -> list[Candidate]:
@@ -90,17 +68,19 @@ def load(scene: Any, candidate: Candidate) -> Acquisition:
         for node in nodes["phase"]:
             node.SetAttribute(UNITS_ATTRIBUTE, UNITS.get(read.scale))
         item = placeInFolder(scene, candidate.name, [*nodes["magnitude"], *nodes["phase"]], nodes["phase"][0])
-    return Acquisition(
-        candidate.name,
-        nodes["phase"],
-        nodes["magnitude"],
-        times,
-        known.field_strength,
-        known.b0_direction,
-        read.scale,
-        tuple(warnings),
-        item,
-    )
+        loaded = Acquisition(
+            candidate.name,
+            nodes["phase"],
+            nodes["magnitude"],
+            times,
+            known.field_strength,
+            known.b0_direction,
+            read.scale,
+            tuple(warnings),
+            item,
+        )
+        remember(loaded, candidate.facts, _slices(candidate))
+    return loaded
 
 
 def place(geometry: Geometry) -> Any:
@@ -111,6 +91,19 @@ def place(geometry: Geometry) -> Any:
     node.SetSpacing(*geometry.spacing)
     node.SetOrigin(*(LPS_FROM_RAS[:3, :3] @ geometry.origin))
     return node
+
+
+def _slices(candidate: Candidate) -> dict[str, list[tuple[Path, ...]]]:
+    """Return the DICOM files of every part and echo; those of real and imaginary images stand in for both parts."""
+    from QSMLogic.io.candidate import Stack  # noqa: PLC0415 (see above)
+
+    files = {
+        part: [tuple(dict.fromkeys(frame.path for frame in volume.frames)) for volume in volumes]
+        for part, volumes in candidate.volumes.items()
+        if all(isinstance(volume, Stack) for volume in volumes)
+    }
+    other = files.get("real", [])
+    return {part: files.get(part, other) for part in PARTS if part in files or other}
 
 
 @dataclass(frozen=True)
@@ -124,6 +117,7 @@ class _Read:
 
 
 def _read(sources: Sources, warnings: list[str]) -> _Read:
+    from QSMLogic.io.archive import archives_of  # noqa: PLC0415
     from QSMLogic.io.echoes import images_of, read_stored  # noqa: PLC0415 (see above)
     from QSMLogic.io.phase_scale import SCALES  # noqa: PLC0415
 
@@ -132,7 +126,11 @@ def _read(sources: Sources, warnings: list[str]) -> _Read:
     if len({values.shape[3] for values in stored.values.values()}) > 1:
         raise InputError("Phase and magnitude have different numbers of echoes: give those of one acquisition.")
     paths = {part: getattr(sources, part) for part in PARTS}
-    files = {part: paths[part] for part, values in stored.values.items() if len(paths.get(part, ())) == values.shape[3]}
+    files = {
+        part: paths[part]
+        for part, values in stored.values.items()
+        if len(paths.get(part, ())) == values.shape[3] and not archives_of(paths[part])  # unpacked files go with Slicer
+    }
     try:
         images = images_of(stored, sources, warnings)
     except InputError as error:

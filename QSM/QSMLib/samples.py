@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from .folders import Acquisition, place
+from .acquisition import Acquisition
+from .folders import place
 from .scenes import allOrNothing, freeTitle, placeInFolder
 from .volumes import UNITS_ATTRIBUTE, Segment, addSegmentation, addVolume
 

@@ -58,7 +58,7 @@ def add_echoes(parser: Parser, names: Sequence[str] = RAW) -> None:
     for name in names:
         group.add_argument(f"--{name}", nargs="+", type=Path, default=(), metavar="FILE", help=ECHOES[name])
     if "phase" in names:
-        group.add_argument("--folder", type=Path, metavar="DIR", help="BIDS, NIfTI or DICOM, instead of the images")
+        group.add_argument("--folder", type=Path, metavar="DIR", help="BIDS, NIfTI or DICOM, or a zip of these")
         group.add_argument("--acquisition", metavar="NAME", help="of several in the folder: name or number")
         group.add_argument(
             "--phase-scale",

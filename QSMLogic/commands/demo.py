@@ -19,6 +19,7 @@ from ..metrics import nrmse, slope
 from ..phantom import Phantom, head_phantom
 from ..pipeline import Result
 from ..report.account import account
+from ..report.page import REPORT, write_page
 from ..settings import Settings
 from .arguments import add_command, add_output
 from .run import FIGURE, TABLE, TEXTS, compute, draw, write_regions, write_reports
@@ -40,15 +41,17 @@ def add(commands: Any) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    names = [*INPUTS, LABELS, NAMES, TRUTH, *map(file_of, RESULTS), *TEXTS, TABLE, FIGURE, PROVENANCE]
+    names = [*INPUTS, LABELS, NAMES, TRUTH, *map(file_of, RESULTS), *TEXTS, TABLE, FIGURE, PROVENANCE, REPORT]
     with OutputFolder(args.out, names, force=args.force) as out:
         phantom = head_phantom()
         loaded = _loaded(phantom)
         _write_inputs(out, phantom, loaded)
         result = compute(loaded, Settings.preset("default"), Reporter())
         write_maps(out, result.maps, RESULTS, loaded.geometry)
-        write_reports(out, account(args.command, (), loaded, result))
+        told = account(args.command, (), loaded, result)
+        write_reports(out, told)
         rows = write_regions(out, loaded, result, dict(phantom.label_names))
+        write_page(out, told, loaded, result, rows)
         missing = _draw(out.path(FIGURE), loaded, result)
     inside = result.maps["eroded_mask"] & phantom.mask
     error, gain = (measure(result.maps["chi"], phantom.chi, inside) for measure in (nrmse, slope))
@@ -59,7 +62,7 @@ def _work(args: argparse.Namespace) -> None:
         here = inside & (phantom.labels == row.label)
         if row.mean is not None and here.any():
             print(f"{row.name:24}{row.mean:10.3f}{phantom.chi[here].mean() - phantom.chi[inside].mean():10.3f}")
-    print(f"\nIn {args.out}: {file_of('chi')}, {TABLE}, methods.txt{missing or f', {FIGURE}'}")
+    print(f"\nIn {args.out}: {file_of('chi')}, {REPORT}, {TABLE}, methods.txt{missing or f', {FIGURE}'}")
     print(f"The same by hand: qsm run {_by_hand(args.out)}")
 
 

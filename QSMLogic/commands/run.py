@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .. import pipeline
-from ..documents import listed
 from ..errors import InputError
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
@@ -28,13 +27,20 @@ from ..io.writing import (
     write_json,
     write_maps,
 )
-from ..methods import METHODS, STAGES
 from ..pipeline import Result
 from ..report.account import Account, account
+from ..report.page import REPORT, write_page
 from ..roi import RegionStatistics, region_statistics, write_table
+<<<<<<< HEAD
 from ..settings import OPTIONS, Settings, preset_names
 from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, flag, sources
 from .terminal import LineReporter, Reporter, end_with
+=======
+from ..settings import Settings
+from .arguments import add_command, add_echoes, add_facts, add_output, sources
+from .chosen import add_settings, chosen_settings
+from .terminal import LineReporter, Reporter, end_with, one_line
+>>>>>>> main
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
@@ -56,6 +62,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
     )
+<<<<<<< HEAD
     group = parser.add_argument_group("settings (later ones override earlier ones)")
     base = group.add_mutually_exclusive_group()
     base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
@@ -67,6 +74,9 @@ def add(commands: Any) -> None:
         "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
     )
     add_parameters(parser, OPTIONS, "options of the pipeline")
+=======
+    add_settings(parser)
+>>>>>>> main
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -84,34 +94,21 @@ def _run(args: argparse.Namespace) -> None:
     written = kept(FILES, args.keep)
     ending = PLAIN if args.uncompressed else PACKED
     maps = [file_of(name, ending) for name in written]
-    names = [*maps, *TEXTS, PROVENANCE, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
+    names = [*maps, *TEXTS, PROVENANCE, REPORT, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
     others = [file_of(name, either) for name in FILES for either in ENDINGS]
     with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE], force=args.force) as out:
         loaded = load(named)
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
-        write_reports(out, account(args.command, named.files(), loaded, result))
-        if args.labels is not None:
-            write_regions(out, loaded, result)
+        told = account(args.command, named.files(), loaded, result)
+        write_reports(out, told)
+        rows = write_regions(out, loaded, result) if args.labels is not None else []
+        write_page(out, told, loaded, result, rows)
         if args.figure:
             draw(out.path(FIGURE), loaded, result)
-    print(f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)} and more")
-
-
-def chosen_settings(args: argparse.Namespace) -> Settings:
-    """Return the settings a user chose: a preset or a document, then methods, then single values."""
-    settings = Settings.preset(args.preset) if args.settings is None else Settings.read(args.settings)
-    given = vars(args)
-    changes = {f"{stage}.method": " ".join(given[stage]) for stage in STAGES if given[stage] is not None}
-    for option in OPTIONS:
-        if PARAMETER + option.name in given:
-            changes[f"pipeline.{option.name}"] = str(given[PARAMETER + option.name])
-    for text in args.set:
-        place, equals, value = text.partition("=")
-        if not equals or "." not in place:
-            raise InputError(f"--set {text}: STAGE.PARAMETER=VALUE is needed, such as background.max_radius=12.")
-        changes[place.strip()] = value.strip()
-    return settings.changed(changes)
+    print(
+        f"{args.out}: {', '.join(file_of(name, ending) for name in RESULTS if name in result.maps)}, {REPORT} and more"
+    )
 
 
 def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
@@ -161,4 +158,4 @@ def draw(path: Path, loaded: Loaded, result: Result) -> None:
 def warn(warnings: list[str]) -> None:
     """Show warnings, one line each."""
     for warning in warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+        print(f"Warning: {one_line(warning)}", file=sys.stderr)

@@ -27,6 +27,15 @@ STEP = 0.01
 """Of the whole work: a program that runs this one is told no more often."""
 
 
+def one_line(text: object) -> str:
+    """Return text as a terminal may show it: in one line, without the characters that command it.
+
+    What people and scanners write into names and headers is not to be trusted with the screen.
+    """
+    words = "".join(c if c.isprintable() else " " for c in str(text)).split()
+    return " ".join(words)
+
+
 class Reporter:
     """Callable as `progress`: a bar on a terminal, one line per stage elsewhere."""
 
@@ -39,6 +48,7 @@ class Reporter:
 
     def __call__(self, fraction: float, message: str = "") -> None:
         """Show how far the work is; a message is "stage: details"."""
+        message = one_line(message)
         stage = message.partition(":")[0]
         if not self.terminal:
             if stage and stage != self._stage:
@@ -68,6 +78,7 @@ class LineReporter(Reporter):
 
     def __call__(self, fraction: float, message: str = "") -> None:
         """Show how far the work is, where it went on by a step or another stage began."""
+        message = one_line(message)
         if message == self._stage and fraction - self._drawn < STEP:
             return
         self._stage, self._drawn = message, fraction

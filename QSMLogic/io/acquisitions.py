@@ -1,15 +1,19 @@
-"""What a folder holds that a susceptibility map can be made of: BIDS, other NIfTI files, or DICOM."""
+"""What a folder or archive holds that a susceptibility map can be made of: BIDS, other NIfTI files, or DICOM."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError
 from ..progress import Progress, no_progress, part
+from .archive import is_archive, unpacked
+from .archive_entries import ARCHIVE_ENDINGS
 from .bids import find_bids
 from .candidate import Candidate
+from .dicom import dicom_files, find_dicom
 from .load import Loaded, load
 from .nifti import NIFTI_ENDINGS
 from .parameters import DATA_SET
@@ -18,30 +22,40 @@ from .sources import Sources
 MOST_FILES = 200_000
 """A folder with more is no examination, but somebody's disk."""
 
+UNPACKING = 0.5
+"""Of the work where there is something to unpack."""
+
 NOT_RAW = {"derivatives", "sourcedata", "code", "stimuli"}
 """Folders in the root of a BIDS data set that hold other things than images of the scanner."""
 
 
 def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> list[Candidate]:
-    """Return the acquisitions in a folder and those below, the usable ones first; a single DICOM file will do too.
+    """Return the acquisitions in a folder and those below, the usable ones first.
 
+    A single DICOM file, or a zip or tar file, will do too. What is found in an archive has its files in a temporary
+    folder, which is there until `archive.remove_unpacked`, or until the process ends: read it before.
     Raises InputError, naming what was seen, where there is none.
     """
     folder = Path(folder)
     if not folder.exists():
         raise InputError(f"There is no folder {folder}.")
     progress(0.0, "Looking for images")
-    files = list(_files(folder)) if folder.is_dir() else [folder]
+    place = folder
+    if is_archive(folder):
+        place = unpacked(folder, part(progress, 0.0, UNPACKING))
+        progress = part(progress, UNPACKING, 1.0)
+    files = list(_files(place)) if place.is_dir() else [place]
     images = [path for path in files if path.name.lower().endswith(NIFTI_ENDINGS)]
     found = find_bids(images)
-    dicom, broken = _dicom([path for path in files if path not in set(images)])
-    if dicom:
-        from .dicom import find_dicom  # noqa: PLC0415 (after it is known that pydicom is there)
-
-        _refuse_without_pydicom(folder)
-        found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
+    broken: list[str] = []
+    nifti = set(images)
+    dicom = dicom_files((path for path in files if path not in nifti), broken)
+    found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
+    closed = _closed(folder, files)
     if not found:
-        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken))
+        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken) + closed)
+    if closed:
+        found = [replace(candidate, warnings=(*candidate.warnings, closed.strip())) for candidate in found]
     progress(1.0, "")
     return sorted(found, key=lambda candidate: bool(candidate.problem))
 
@@ -80,10 +94,15 @@ def read_acquisition(candidate: Candidate) -> Loaded:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Return the files of a folder and those below, in the order of their names; hidden ones are left out."""
-    count = 0
-    for place, folders, names in os.walk(folder):
+    count, seen = 0, set()
+    for place, folders, names in os.walk(folder, followlinks=True):
         left_out = NOT_RAW if DATA_SET in names else set()
         folders[:] = sorted(name for name in folders if name not in left_out and not name.startswith("."))
+        itself = os.path.realpath(place)
+        if itself in seen:  # a link led here again, perhaps in a circle
+            folders.clear()
+            continue
+        seen.add(itself)
         for name in sorted(names):
             count += 1
             if count > MOST_FILES:
@@ -93,27 +112,13 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _dicom(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the DICOM files, and sentences on those that cannot be read."""
-    from .dicom_headers import is_dicom  # noqa: PLC0415 (with what needs pydicom)
-
-    found, broken = [], []
-    for path in files:
-        try:
-            if is_dicom(path):
-                found.append(path)
-        except InputError as error:
-            broken.append(str(error))
-    return found, broken
-
-
-def _refuse_without_pydicom(folder: Path) -> None:
-    try:
-        import pydicom  # noqa: F401, PLC0415 (an extra)
-    except ImportError:
-        raise InputError(
-            f"{folder} holds DICOM files, and reading them needs pydicom: pip install 'slicerqsm[dicom]'."
-        ) from None
+def _closed(folder: Path, files: Sequence[Path]) -> str:
+    """Return a sentence on archives among the files, which are not looked into, empty where there is none."""
+    inside = [path for path in files if path.name.lower().endswith(ARCHIVE_ENDINGS)]
+    if not inside:
+        return ""
+    said = "which was" if len(inside) == 1 else f"and {len(inside) - 1} more, which were"
+    return f" {folder} holds the archive {inside[0].name}, {said} not looked into: give that file itself, or unpack it."
 
 
 def _nothing(folder: Path, files: int, images: int, dicom: int, broken: Sequence[str]) -> str:

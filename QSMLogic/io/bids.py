@@ -53,13 +53,19 @@ def find_bids(files: Sequence[Path]) -> list[Candidate]:
 
 def _by_entities(path: Path) -> Named | None:
     """Read a BIDS name, None for images of another kind. Without part, BIDS means the magnitude."""
-    *words, suffix = (stem(path) or "").split("_")
-    entities = dict(word.split("-", 1) for word in words)
+    entities, suffix = entities_of(path, ())
     if suffix not in SUFFIXES:
         return None
     part, echo = PART_WORDS.get(entities.pop("part", "mag"), ""), entities.pop("echo", "1")
     name = "_".join(f"{key}-{value}" for key, value in entities.items())
     return Named(path, name, suffix, part, int(echo) if echo.isdecimal() else 1)
+
+
+def entities_of(path: Path, without: Sequence[str] = ("part", "echo")) -> tuple[dict[str, str], str]:
+    """Return the entities of a BIDS name, in its order, without these, and its suffix."""
+    *words, suffix = (stem(path) or "").split("_")
+    entities = dict(word.split("-", 1) for word in words)
+    return {key: label for key, label in entities.items() if key not in without}, suffix
 
 
 def _by_words(path: Path) -> Named:
@@ -104,7 +110,16 @@ def _candidate(images: list[Named]) -> Candidate | None:
         shape=None if geometry is None else geometry.shape,
         params=params_given,
         problem=problem,
+        warnings=_gaps(echoes) if bids else (),
     )
+
+
+def _gaps(echoes: Mapping[str, list[int]]) -> tuple[str, ...]:
+    """Return a warning where the echoes are not numbered without a gap: some may have been lost on the way."""
+    numbers = sorted(set().union(*echoes.values()))
+    if numbers[0] in (0, 1) and len(numbers) == numbers[-1] - numbers[0] + 1:
+        return ()
+    return (f"Of the echoes only {', '.join(map(str, numbers))} are there: were others not copied?",)
 
 
 def _twice(echoes: Mapping[str, list[int]]) -> str:

@@ -13,6 +13,10 @@ from typing import Any
 
 from ..errors import InputError
 from .candidate import Frame, clean
+from .dicom_coils import coil_of, orders_of
+from .dicom_facts import facts_of
+from .dicom_kinds import kind_of
+from .dicom_processing import Processing, processing_of
 from .dicom_values import number_of, numbers_of, text_of, uid_of, value_of
 from .phase_scale import UNITS
 
@@ -20,33 +24,35 @@ MARK, PREAMBLE = b"DICM", 128
 """What a DICOM file says, and after how many bytes."""
 
 TAGS = [
-    "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ImageType", "ComplexImageComponent", "PatientID",
-    "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "ProtocolName",
-    "ScanningSequence", "EchoPulseSequence", "MagneticFieldStrength", "ImagingFrequency", "SoftwareVersions",
-    "RepetitionTime", "FlipAngle", "EchoTime", "EchoNumbers", "SliceThickness", "SpacingBetweenSlices",
+    "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ManufacturerModelName", "ImageType",
+    "ComplexImageComponent", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
+    "ProtocolName", "ScanningSequence", "SequenceVariant", "ScanOptions", "SequenceName", "PulseSequenceName",
+    "EchoPulseSequence", "MRAcquisitionType", "MagneticFieldStrength", "ImagingFrequency", "TransmitterFrequency",
+    "SoftwareVersions", "RepetitionTime", "FlipAngle", "PixelBandwidth", "EchoTrainLength", "NumberOfAverages",
+    "AcquisitionMatrix", "InPlanePhaseEncodingDirection", "ParallelReductionFactorInPlane", "KSpaceFiltering",
+    "ReceiveCoilName", "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime",
+    "EchoTime", "EchoNumbers", "SliceThickness", "SpacingBetweenSlices",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
     "SamplesPerPixel", "BitsAllocated", "RescaleSlope", "RescaleIntercept", "RescaleType",
     "RealWorldValueMappingSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 """What is read of a header; Siemens' private part is much larger."""
 
-GE_PART, GE_PARTS = (0x0043, 0x102F), ("magnitude", "phase", "real", "imaginary")
-PHILIPS_PART, PHILIPS_SLOPE, PHILIPS_FRAME = (0x2005, 0x1011), (0x2005, 0x100E), (0x2005, 0x140F)
-"""Private elements: GE's and Philips' word for the part; Philips' scale, and its own header of a frame."""
+PHILIPS_SLOPE, PRIVATE_FRAMES = (0x2005, 0x100E), ((0x2005, 0x140F), (0x0021, 0x11FE))
+"""Private elements: Philips' scale; Philips' and Siemens' own header of a frame."""
 
-CREATORS = ((0x0043, 0x0010), (0x2005, 0x0010), (0x2005, 0x0014))
+PRIVATE = [
+    (0x0019, 0x107E), (0x0019, 0x109C), (0x0019, 0x109E), (0x0021, 0x1009), (0x0021, 0x1106), (0x0021, 0x118E),
+    (0x0021, 0x114F), (0x0021, 0x1158), (0x0021, 0x1175), (0x0043, 0x102F), (0x0043, 0x1083), (0x0051, 0x100B),
+    (0x0051, 0x100F), (0x0051, 0x1011), (0x0065, 0x1003), (0x0065, 0x1004), (0x0065, 0x100D), (0x0065, 0x102C),
+    (0x2001, 0x1008), (0x2005, 0x100E), (0x2005, 0x1011),
+]  # fmt: skip
+"""The private elements that other files name, which have to be read with the header."""
 
-WORDS = {
-    "M": "magnitude", "MAG": "magnitude", "MAGNITUDE": "magnitude", "M_FFE": "magnitude",
-    "P": "phase", "PHASE": "phase", "PHASE MAP": "phase", "P_FFE": "phase",
-    "R": "real", "REAL": "real", "R_FFE": "real",
-    "I": "imaginary", "IMAGINARY": "imaginary", "I_FFE": "imaginary",
-}  # fmt: skip
-"""Parts by what image types call them; the first two words of an image type say other things."""
-
-MADE = {"B0", "B0 MAP", "SWI", "MNIP", "MINIP", "MIP", "MPR", "PROJECTION IMAGE", "T2 MAP", "T2_STAR MAP", "R2 MAP",
-        "R2_STAR MAP", "ADC", "FA", "SUBTRACTION"}  # fmt: skip
-"""Image types of what was computed from the images of the echoes."""
+CREATORS = [
+    (group, 0x0010 + i) for group in (0x0019, 0x0021, 0x0043, 0x0051, 0x0065, 0x2001, 0x2005) for i in (0, 1, 4)
+]
+"""Who defined the private elements, without which their kind is not known."""
 
 IMAGES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 """Classes of images of magnetic resonance: classic, enhanced, and classic ones turned into enhanced ones."""
@@ -54,7 +60,6 @@ IMAGES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.1
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """A file compressed as a whole: its header alone may unfold to any size, and no scanner writes it."""
 
-FILTERED = "The image type of the phase says SWI: if it was high-pass filtered, the map will be wrong."
 GE_UNIT = "The header of the phase names no unit: it was taken as milliradians, as GE stores it."
 
 FIELD_STRENGTHS, LONGEST_ECHO = (0.01, 30.0), 500.0
@@ -74,15 +79,16 @@ class Series:
     field_strength: float | None
     gradient_echo: bool
     protocol: tuple[Any, ...]
-    facts: tuple[tuple[str, Any], ...]
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Slice:
     """A slice: the part (one of PARTS) and echo (s, or its number below 0) it shows, and its plane (mm, LPS).
 
-    axes: of a row and of a column; spacing: along them; size: voxels along them; thickness: where it is said; doubt: a
-    sentence on what the header leaves open, empty where it does not.
+    part: FIELD_MAP beside PARTS; number: of the echo, 0 where it is not said; axes: of a row and of a column; spacing:
+    along them; size: voxels along them; thickness: where it is said; coil and orders: what images of the same slice are
+    told apart by; doubt: a sentence on what the header leaves open, empty where it does not.
     """
 
     frame: Frame
@@ -90,10 +96,14 @@ class Slice:
     uid: tuple[str, int]
     part: str
     echo: float
+    number: int
     axes: tuple[float, ...]
     spacing: tuple[float, float]
     size: tuple[int, int]
     thickness: float | None
+    coil: str
+    orders: tuple[float, ...]
+    processing: Processing
     doubt: str
 
 
@@ -110,7 +120,7 @@ def read_slices(path: Path) -> list[Slice]:
             if DEFLATED in file.read(1024):
                 raise InputError(f"{path.name} is compressed as a whole (deflated): export it without.")
             file.seek(0)
-            tags: Any = [*TAGS, GE_PART, PHILIPS_PART, PHILIPS_SLOPE, *CREATORS]
+            tags: Any = [*TAGS, *PRIVATE, *CREATORS]
             header = dcmread(file, stop_before_pixels=True, specific_tags=tags)
             kind = header.file_meta.get("MediaStorageSOPClassUID") or header.SOPClassUID
             if kind not in IMAGES or header.get("Modality", "MR") != "MR":
@@ -159,14 +169,14 @@ def _refuse_cut_short(path: Path, header: Any, there: int) -> None:
 
 
 def _slices(path: Path, header: Any) -> list[Slice]:
-    """Return the slices of a file; the public part of a header, of the frame or of all, comes before Philips' own."""
+    """Return the slices of a file; the public part of a header, of the frame or of all, comes before a vendor's own."""
     shared = [item for group in header.get("SharedFunctionalGroupsSequence") or () for _, item in _items(group)]
     mapping = list(header.get("RealWorldValueMappingSequence") or ())
     found = []
     for index, frame in enumerate(header.get("PerFrameFunctionalGroupsSequence") or (None,)):
         own = _items(frame)
         public = [item for tag, item in own if not tag.is_private]
-        private = [item for tag, item in own if tag == PHILIPS_FRAME]
+        private = [item for tag, item in own if tag in PRIVATE_FRAMES]
         found.append(_slice(path, index, [*public, *shared, *mapping, header, *private]))
     return found
 
@@ -183,24 +193,27 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
     if position is None or axes is None or spacing is None or min(spacing) <= 0:
         raise InputError(f"{path.name} does not say where its slices lie (position, orientation, pixel spacing).")
     series = _series(chain)
-    part = _part(chain, series.manufacturer)
+    part = kind_of(chain, series.manufacturer)
     slope, intercept, units = _scaling(chain, part)
-    doubt = FILTERED if part == "phase" and "SWI" in _type(chain) else ""
+    doubt = ""
     if part == "phase" and units.lower() not in UNITS and series.manufacturer.startswith("GE") and slope == 1:
-        units, doubt = "mrad", doubt or GE_UNIT
+        units, doubt = "mrad", GE_UNIT
     own = series.manufacturer.startswith("PHILIPS") and part != "phase"
-    scale = _philips_scale(chain, slope) if own else 1.0
     return Slice(
-        Frame(path, index, position, slope, intercept, units, scale),  # type: ignore[arg-type]
-        series,
-        (uid_of(chain, "SOPInstanceUID") or str(path), index),
-        part,
-        _echo(chain),
-        axes,
-        (spacing[1], spacing[0]),
-        (int(value_of(chain, "Columns")), int(value_of(chain, "Rows"))),
-        number_of(chain, "SpacingBetweenSlices") or number_of(chain, "SliceThickness"),
-        doubt,
+        frame=Frame(path, index, position, slope, intercept, units, _philips_scale(chain, slope) if own else 1.0),  # type: ignore[arg-type]
+        series=series,
+        uid=(uid_of(chain, "SOPInstanceUID") or str(path), index),
+        part=part,
+        echo=_echo(chain),
+        number=int(number_of(chain, "EchoNumbers") or 0),
+        axes=axes,
+        spacing=(spacing[1], spacing[0]),
+        size=(int(value_of(chain, "Columns")), int(value_of(chain, "Rows"))),
+        thickness=number_of(chain, "SpacingBetweenSlices") or number_of(chain, "SliceThickness"),
+        coil=coil_of(chain),
+        orders=orders_of(chain),
+        processing=processing_of(chain, part, series.manufacturer),
+        doubt=doubt,
     )
 
 
@@ -209,46 +222,19 @@ def _series(chain: list[Any]) -> Series:
     strength = strength if strength is not None and FIELD_STRENGTHS[0] <= strength <= FIELD_STRENGTHS[1] else None
     timing = number_of(chain, "RepetitionTime"), number_of(chain, "FlipAngle")
     sequence = f"{text_of(chain, 'ScanningSequence')} {text_of(chain, 'EchoPulseSequence')}"
-    facts = {
-        "Manufacturer": text_of(chain, "Manufacturer"),
-        "SoftwareVersions": text_of(chain, "SoftwareVersions"),
-        "ImagingFrequency": number_of(chain, "ImagingFrequency"),
-        "RepetitionTime": timing[0] and timing[0] / 1000,
-        "FlipAngle": timing[1],
-    }
+    manufacturer = text_of(chain, "Manufacturer").upper()
     return Series(
         study=uid_of(chain, "StudyInstanceUID"),
         uid=uid_of(chain, "SeriesInstanceUID"),
         number=int(number_of(chain, "SeriesNumber") or 0),
         name=text_of(chain, "SeriesDescription") or text_of(chain, "ProtocolName"),
         patient=text_of(chain, "PatientID"),
-        manufacturer=text_of(chain, "Manufacturer").upper(),
+        manufacturer=manufacturer,
         field_strength=strength,
         gradient_echo="GR" in sequence.upper(),
         protocol=(uid_of(chain, "ProtocolName"), *timing),
-        facts=tuple((key, value) for key, value in facts.items() if value),
+        facts=facts_of(chain, manufacturer),
     )
-
-
-def _part(chain: list[Any], manufacturer: str) -> str:
-    """Return the part a slice shows, empty for what was computed from the images of the echoes."""
-    component = WORDS.get(text_of(chain, "ComplexImageComponent").upper())
-    if component:
-        return component
-    own = number_of(chain, GE_PART) if manufacturer.startswith("GE") else None
-    if own is not None and own in range(len(GE_PARTS)):
-        return GE_PARTS[int(own)]
-    words = _type(chain)
-    known = [WORDS[word] for word in (*words, text_of(chain, PHILIPS_PART).upper()) if word in WORDS]
-    if set(words) & MADE and known[:1] != ["phase"]:
-        return ""
-    return known[0] if known else "magnitude"
-
-
-def _type(chain: list[Any]) -> list[str]:
-    value = value_of(chain, "FrameType") or value_of(chain, "ImageType") or ()
-    words = [value] if isinstance(value, str) else list(value)
-    return [str(word).strip().upper() for word in words[2:]]
 
 
 def _echo(chain: list[Any]) -> float:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from SimpleITK import GetArrayFromImage, ReadImage
 
 from ..errors import InputError
 from ..memory import check_memory
 from .candidate import Candidate, Frame, Stack
 from .dicom_headers import unreadable
+from .dicom_signs import mend_signs
+from .dicom_unpacking import unpacked
 from .nifti import Geometry
-
-ALTERNATES = -0.5
-"""Correlation of neighbouring slices below which their sign alternates; it is near 1 where it does not."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,10 @@ def read_volumes(candidate: Candidate, said: list[str]) -> Voxels:
         _fill(path, frames)
     turned = {part: np.transpose(array, (3, 2, 1, 0)) for part, array in values.items()}
     said += candidate.warnings
-    if str(candidate.facts.get("Manufacturer", "")).upper().startswith("GE"):
-        _mend_signs(turned, said)
     phase = [frame for stack in stacks.get("phase", ()) for frame in stack.frames]
     units = frozenset(frame.units for frame in phase) - {""}
+    if str(candidate.facts.get("Manufacturer", "")).upper().startswith("GE"):
+        mend_signs(turned, units, said)
     return Voxels(turned, geometry, units, frozenset((frame.slope, frame.intercept) for frame in phase))
 
 
@@ -81,7 +78,7 @@ def _stored(path: Path) -> np.ndarray:
             compressed = content.file_meta.TransferSyntaxUID.is_compressed
             check_memory(int(content.Rows) * int(content.Columns) * int(content.get("NumberOfFrames") or 1) * 2)
             if compressed and not _unpacks(content):
-                return _by_gdcm(path, content)
+                return unpacked(path, content)
             pixels = content.pixel_array
     except InputError:
         raise
@@ -96,28 +93,3 @@ def _unpacks(content: Any) -> bool:
         return content.pixel_array is not None
     except (NotImplementedError, RuntimeError):
         return False
-
-
-def _by_gdcm(path: Path, content: Any) -> np.ndarray:
-    """Return the stored values of a compressed slice, unpacked by SimpleITK, which applies the rescale."""
-    if int(content.get("NumberOfFrames") or 1) > 1:
-        raise InputError(f"{path.name} holds compressed frames, which are not read: export it uncompressed.")
-    try:
-        pixels = GetArrayFromImage(ReadImage(str(path)))
-    except RuntimeError:
-        raise InputError(f"{path.name} is compressed in a way that is not read: export it uncompressed.") from None
-    slope, intercept = float(content.get("RescaleSlope") or 1), float(content.get("RescaleIntercept") or 0)
-    return np.rint((pixels.astype(float) - intercept) / slope)
-
-
-def _mend_signs(values: Mapping[str, np.ndarray], said: list[str]) -> None:
-    """Turn every other slice round where real and imaginary parts alternate in sign from slice to slice (GE, 3-D)."""
-    if "real" not in values or "imaginary" not in values:
-        return
-    parts = [values["real"], values["imaginary"]]
-    own = sum(float(np.vdot(part, part)) for part in parts)
-    along = sum(float((part[:, :, 1:] * part[:, :, :-1]).sum(dtype=float)) for part in parts)
-    if along < ALTERNATES * own:
-        for part in parts:
-            part[:, :, 1::2] *= -1
-        said.append("Real and imaginary parts alternate in sign from slice to slice: every other slice was turned.")

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..scan import Scan
 from .echoes import read_images
+from .facts import acquisition_facts, contradictions
 from .nifti import Geometry, read_image, read_labels, read_volume, refuse_other_geometry
 from .parameters import Acquisition, gather, refuse_other_echoes
 from .sources import Sources
@@ -26,7 +27,8 @@ READERS = {"labels": read_labels, "unwrapped": read_image}
 class Loaded:
     """What was read: data by the names methods use, the scan where there is phase, and where the voxels lie.
 
-    facts: echo times, field strength and the like, and who said so; warnings: what looked odd.
+    facts: echo times, field strength and the like, and who said so; "acquisition": more of the scan, as BIDS names it;
+    warnings: what looked odd.
     """
 
     data: dict[str, Any]
@@ -64,7 +66,8 @@ def load(sources: Sources) -> Loaded:
     else:
         data |= _without_phase(images.magnitude, known)
     data |= _finite(volumes, warnings)
-    facts = _facts(known, data)
+    facts = _facts(known, data) | {"acquisition": acquisition_facts(sources)}
+    warnings += contradictions(facts["acquisition"], known)
     if images.scale is not None:
         facts["phase_scale"] = images.scale.name
     if images.phase is not None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..errors import InputError
+from .staging import SILENT, Staging, refuse_lost
 
 UNFINISHED = ".qsm-unfinished"
 """Folder inside the output folder in which a run keeps its files until all are complete; its maker owns the folder."""
-
-OWNER = "owner"
-"""File in it that says which process on which machine it belongs to."""
 
 ALL_MAY_READ = 0o666
 """Rights of a new file before the process's mask; temporary files begin with fewer."""
@@ -31,7 +27,7 @@ class OutputFolder:
     names: the files the run will write, refused at once (before any work) where they exist, unless force. stale: files
     that an earlier run of the same kind may have written beside them; with force they go, so that no folder holds maps
     of two runs. While the block runs no other run can write into the folder. After an error, a cancel or a signal the
-    folder is as before.
+    folder is as before; what a killed run left is undone by the next one.
     Raises InputError in one sentence for every refusal.
     """
 
@@ -43,9 +39,8 @@ class OutputFolder:
         self.names = tuple(names)
         self.stale = tuple(stale)
         self.force = force
-        self.staging = self.folder / UNFINISHED
+        self.staging = Staging(self.folder, UNFINISHED)
         self._made: list[Path] = []
-        self._taken = False
 
     def __enter__(self) -> Self:
         """Make the folder, take it, and refuse what exists."""
@@ -76,7 +71,7 @@ class OutputFolder:
 
     def path(self, name: str) -> Path:
         """Return where to write a file of this name."""
-        return self.staging / name
+        return self.staging.new / name
 
     def _make_folder(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
@@ -87,56 +82,37 @@ class OutputFolder:
             self._made.append(path)
 
     def _take(self) -> None:
-        try:
-            self.staging.mkdir()
-        except FileExistsError:
-            if not _abandoned(self.staging):
-                raise InputError(
-                    f"Another run is writing to {self.folder}: wait for it, or choose another folder. "
-                    f"(If none is running, remove {self.staging}.)"
-                ) from None
-            shutil.rmtree(self.staging)
-            self.staging.mkdir()
-        self._taken = True
-        (self.staging / OWNER).write_text(f"{socket.gethostname()} {os.getpid()}", "utf-8")
+        if not self.staging.take():
+            raise InputError(
+                f"Another run is writing to {self.folder}: wait for it, or choose another folder. (One that was killed "
+                f"on another machine counts as ended after {SILENT / 60:.0f} minutes.)"
+            )
 
     def _refuse_existing(self, names: Iterable[str]) -> None:
-        there = sorted(name for name in names if (self.folder / name).exists())
+        there = sorted(name for name in names if os.path.lexists(self.folder / name))
         if there and not self.force:
             raise InputError(
                 f"{self.folder} holds {', '.join(there)} already: choose another folder, or overwrite with --force."
             )
 
     def _move(self) -> None:
-        (self.staging / OWNER).unlink()
-        new = sorted(path.name for path in self.staging.iterdir())
+        refuse_lost(self.staging)
+        new = sorted(path.name for path in self.staging.new.iterdir())
         self._refuse_existing(new)
-        replaced = self.staging / "replaced"
-        replaced.mkdir()
-        moved: list[str] = []
-        try:
-            for name in {*new, *(self.stale if self.force else ())}:
-                if (self.folder / name).exists():
-                    os.replace(self.folder / name, replaced / name)
-            for name in new:
-                moved.append(name)
-                os.replace(self.staging / name, self.folder / name)
-        except BaseException:
-            for name in moved:
-                (self.folder / name).unlink(missing_ok=True)
-            for path in replaced.iterdir():
-                os.replace(path, self.folder / path.name)
-            raise
+        self.staging.move(new, self.stale if self.force else ())
 
     def _clean(self) -> None:
-        if self._taken:
-            shutil.rmtree(self.staging, ignore_errors=True)
+        try:
+            self.staging.leave()
+        except BaseException:  # a signal came meanwhile
+            self.staging.leave()
+            raise
         self._remove_made()
 
     def _remove_made(self) -> None:
         """Remove the folders made for this run that stayed empty."""
         for path in reversed(self._made):
-            if path.exists() and not any(path.iterdir()):
+            with suppress(OSError):  # it holds something, or is gone
                 path.rmdir()
 
 
@@ -150,7 +126,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.chmod(name, ALL_MAY_READ & ~_umask())
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        with suppress(OSError):  # gone with its disk, say
+            os.unlink(name)
         raise
 
 
@@ -169,20 +146,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _abandoned(staging: Path) -> bool:
-    """Tell whether the process that made the folder is known to have ended (killed before it could clean up)."""
-    try:
-        machine, process = (staging / OWNER).read_text("utf-8").split()
-    except (OSError, ValueError):
-        return False
-    if machine != socket.gethostname() or os.name == "nt":
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

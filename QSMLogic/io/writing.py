@@ -59,7 +59,12 @@ def write_maps(
 
 def write_json(out: OutputFolder, name: str, content: Mapping[str, Any]) -> None:
     """Write a JSON file."""
-    out.path(name).write_text(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n", "utf-8")
+    out.path(name).write_text(as_json(content), "utf-8")
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """Return a JSON document, as a person reads it."""
+    return json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..io.load import Loaded
 from ..pipeline import Result
+from ..quality import Measure, doubts, quality
 from ..settings import Settings, Step
 from .methods_text import methods_text, references_cited
 from .provenance import provenance
@@ -16,17 +17,20 @@ from .provenance import provenance
 
 @dataclass(frozen=True)
 class Account:
-    """Of a run: its settings as they were carried out, provenance (ready for JSON), methods text and BibTeX."""
+    """Of a run: its settings as carried out, provenance (ready for JSON), methods text, BibTeX, quality of its maps."""
 
     settings: Settings
     provenance: dict[str, Any]
     methods: str
     references: str
+    quality: tuple[Measure, ...]
 
 
 def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, result: Result) -> Account:
     """Return the account of a run. files: every file that was read; their digests are taken now."""
+    assert loaded.scan is not None
     ran = _as_run(result.settings, loaded)
+    measures = quality(loaded.scan, result.maps)
     record = provenance(
         command,
         files,
@@ -35,9 +39,10 @@ def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, resul
         settings=ran.to_dict(),
         scan=loaded.facts,
         reference=result.reference,
-        warnings=[*loaded.warnings, *result.warnings],
+        quality={m.name: {"value": m.value, "unit": m.unit, "label": m.label} for m in measures},
+        warnings=[*loaded.warnings, *result.warnings, *doubts(measures)],
     )
-    return Account(ran, record, methods_text(ran), references_cited(ran))
+    return Account(ran, record, methods_text(ran), references_cited(ran), measures)
 
 
 def _as_run(settings: Settings, loaded: Loaded) -> Settings:

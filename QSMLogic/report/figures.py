@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
+from .views import PLANES, Orientation, cut, middle
 from .windows import window
 
 PANEL = 2.6
@@ -18,8 +19,6 @@ PANEL = 2.6
 RESOLUTION = 150
 """Dots per inch."""
 FORMATS = (".png", ".pdf", ".svg")
-PLANES = (("axial", 2, "R", "L"), ("coronal", 1, "R", "L"), ("sagittal", 0, "A", "P"))
-"""Name, the axis that is cut, and what is on the left and on the right: patients are seen from their feet and front."""
 MASK_COLOUR = "#e8a33d"
 LETTERS: dict[str, Any] = {"color": "white", "size": 7, "bbox": {"facecolor": "black", "linewidth": 0, "pad": 1}}
 
@@ -47,29 +46,11 @@ def mosaic(
     for name, image in {**maps, **({} if mask is None else {"mask": mask})}.items():
         if image.shape != grid.shape:
             raise InputError(f"The map {name} has shape {image.shape} but its grid {grid.shape}: they must be equal.")
-    order, flips = _to_patient(direction)
-    upright = {name: _turned(image, order, flips) for name, image in maps.items()}
-    outline = None if mask is None else _turned(mask, order, flips)
-    sizes = tuple(grid.voxel_size[axis] for axis in order)
-    _write(_drawn(upright, outline, sizes), path)
+    way = Orientation.of(direction)
+    upright = {name: way.upright(image) for name, image in maps.items()}
+    outline = None if mask is None else way.upright(mask)
+    _write(_drawn(upright, outline, way.sizes(grid.voxel_size)), path)
     return path
-
-
-def _to_patient(direction: np.ndarray | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return which voxel axis runs nearest to right, front and up, and which of these three have to be turned round."""
-    lps = np.diag((-1.0, -1.0, 1.0)) if direction is None else np.asarray(direction, float).reshape(3, 3)
-    ras = np.diag((-1.0, -1.0, 1.0)) @ lps
-    left = np.abs(ras)
-    order = [0, 0, 0]
-    for _ in range(3):
-        row, column = np.unravel_index(np.argmax(left), left.shape)
-        order[row] = int(column)
-        left[row], left[:, column] = -1, -1
-    return tuple(order), tuple(row for row in range(3) if ras[row, order[row]] < 0)
-
-
-def _turned(image: np.ndarray, order: tuple[int, ...], flips: tuple[int, ...]) -> np.ndarray:
-    return np.flip(image.transpose(order), flips)
 
 
 def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple[float, ...]) -> Any:
@@ -79,7 +60,7 @@ def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple
     except ImportError as error:
         raise InputError('Figures need matplotlib: pip install "slicerqsm[figures]".') from error
     shape = next(iter(maps.values())).shape
-    cut = [n // 2 for n in shape] if mask is None or not mask.any() else _middle(mask)
+    place = middle(np.zeros(shape, bool) if mask is None else mask)
     x, y, z = (n * s for n, s in zip(shape, sizes, strict=True))
     extents = [(0, w, 0, h) for w, h in ((x, y), (x, z), (y, z))]
     tall = [h / w for _, w, _, h in extents]
@@ -88,31 +69,25 @@ def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple
     for column, (name, image) in enumerate(maps.items()):
         view = window(name)
         low, high = view.limits(image)
-        for axes, extent, (plane, axis, left, right) in zip(panels[:, column], extents, PLANES, strict=True):
-            shown = axes.imshow(_slice(image, axis, cut), cmap="gray", vmin=low, vmax=high, extent=extent)
-            if mask is not None and _slice(mask, axis, cut).any():
-                drawn = _slice(mask, axis, cut).astype(float)
-                axes.contour(drawn, (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper")
+        for axes, extent, plane in zip(panels[:, column], extents, PLANES, strict=True):
+            shown = axes.imshow(
+                cut(image, plane.axis, place[plane.axis]), cmap="gray", vmin=low, vmax=high, extent=extent
+            )
+            inside = None if mask is None else cut(mask, plane.axis, place[plane.axis])
+            if inside is not None and inside.any():
+                axes.contour(
+                    inside.astype(float), (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper"
+                )
             axes.set_axis_off()
-            for place, letter in ((0.03, left), (0.97, right)):
-                axes.text(place, 0.5, letter, ha="center", transform=axes.transAxes, **LETTERS)
+            for across, letter in ((0.03, plane.left), (0.97, plane.right)):
+                axes.text(across, 0.5, letter, ha="center", transform=axes.transAxes, **LETTERS)
             if column == 0:
-                axes.text(0.03, 0.97, plane, va="top", transform=axes.transAxes, **LETTERS)
+                axes.text(0.03, 0.97, plane.name, va="top", transform=axes.transAxes, **LETTERS)
         panels[0, column].set_title(view.title, color="white", size=10)
         bar = figure.colorbar(shown, ax=panels[2, column], orientation="horizontal", fraction=0.06, pad=0.02)
         bar.set_label(view.unit or "arbitrary units", color="white", size=8)
         bar.ax.tick_params(colors="white", labelsize=7)
     return figure
-
-
-def _middle(mask: np.ndarray) -> list[int]:
-    """Return the voxel at the centre of the mask."""
-    return [round(float(np.mean(places))) for places in np.nonzero(mask)]
-
-
-def _slice(image: np.ndarray, axis: int, cut: list[int]) -> np.ndarray:
-    """Return one slice as rows from top to bottom; right, or the front, is at the left."""
-    return np.flip(np.take(image, cut[axis], axis).T, (0, 1))
 
 
 def _write(figure: Any, path: Path) -> None:

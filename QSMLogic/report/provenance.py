@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..io.archive import archives_of, origin_of
 
 LIBRARIES = ("numpy", "scipy", "SimpleITK")
 
@@ -26,14 +27,16 @@ def provenance(
 ) -> dict[str, Any]:
     """Return the record of a run, ready for JSON.
 
-    seconds: of the computation, without reading and writing files; more: facts of the scan, warnings, reference.
+    files: each with its digest, after the archives that some of them were unpacked from; seconds: of the computation,
+    without reading and writing files; more: facts of the scan, warnings, reference.
     """
+    read = tuple(files)
     return {
         "versions": versions(),
         "system": platform.platform(),
         "command": shlex.join(command),
         "settings": dict(settings),
-        "inputs": [fingerprint(path) for path in files],
+        "inputs": [fingerprint(path) for path in (*archives_of(read), *read)],
         **more,
         "seconds": round(seconds, 4),
         "stage_seconds": {stage: round(value, 4) for stage, value in stage_seconds.items()},
@@ -46,10 +49,12 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Return a file's name, size and SHA-256 digest."""
+    """Return a file's name, size and SHA-256 digest; of an unpacked one, the archive's name and that of the entry."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": str(path), "bytes": path.stat().st_size, "sha256": digest}
+    origin = origin_of(path)
+    named = {"file": str(path)} if origin is None else {"file": str(origin.archive), "entry": origin.entry}
+    return {**named, "bytes": path.stat().st_size, "sha256": digest}
 
 
 def _version(library: str) -> str:

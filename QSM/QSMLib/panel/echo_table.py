@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 
 from QSMLogic.errors import InputError
 
-from ..parameters import SEQUENCES, Echo
+from ..acquisition import remembered
+from ..parameters import SEQUENCES, Echo, Together
 from .editors import narrow
 from .numerals import scaledNumber, scaledText
 
@@ -93,9 +94,15 @@ class EchoTable:
         return menu
 
     def _choose(self, row: int, kind: str, menu: Any) -> None:
-        rows = list(self.panel.parameters.echoes)
-        rows[row] = replace(rows[row], **{kind: menu.currentNode()})
-        self.panel.parameters.echoes = rows
+        """Take an image; one that remembers how it was acquired says what nobody has said yet."""
+        parameters, node = self.panel.parameters, menu.currentNode()
+        rows, known = list(parameters.echoes), remembered(node)
+        time = known.get("echo_time") if rows[row].time is None else rows[row].time
+        rows[row] = replace(rows[row], **{kind: node, "time": time})
+        with Together(parameters.node):
+            parameters.echoes = rows
+            if parameters.fieldStrength is None:
+                parameters.fieldStrength = known.get("field_strength")
 
     def _timesEdited(self) -> None:
         """Read the column of echo times; several in one cell fill the rows below."""

@@ -12,11 +12,12 @@ from slicer.i18n import tr as _
 from QSMLogic.errors import InputError
 
 from .. import folders, samples
+from ..acquisition import Acquisition, acquisitionOf
 from ..display import fitViews, hideMap
 from ..echo_names import scansByName
 from ..parameters import VOLUMES, Echo, Together
 from ..volumes import nodesOf
-from .section import Section
+from .section import COLOURS, Section
 
 
 class LoadingSection(Section):
@@ -27,26 +28,47 @@ class LoadingSection(Section):
         super().__init__(frame, panel)
         self.candidates: list[Any] = []
         panel.connect(self.ui.loadFolderButton, "clicked()", self._askFolder)
+        panel.connect(self.ui.loadFileButton, "clicked()", self._askFile)
+        panel.connect(self.ui.candidatesComboBox, "currentIndexChanged(int)", self._showCandidate)
         panel.connect(self.ui.loadCandidateButton, "clicked()", self._loadChosen)
         panel.connect(self.ui.sampleDataButton, "clicked()", self._loadSample)
         panel.connect(self.ui.findEchoesButton, "clicked()", self._findInScene)
         self.ui.candidatesFrame.hide()
+        self.ui.candidateLabel.hide()
 
     def loadFolder(self, path: str | Path) -> None:
-        """Load a folder's acquisition; where it holds several, offer them."""
+        """Load the acquisition of a folder, an archive or a DICOM file; where several can be used, offer them."""
         with slicer.util.WaitCursor():
             self.candidates = folders.find(path)
         self.ui.candidatesComboBox.clear()
         for candidate in self.candidates:
             self.ui.candidatesComboBox.addItem(candidate.title)
         self.ui.candidatesFrame.visible = len(self.candidates) > 1
-        if len(self.candidates) == 1:
-            self._load(self.candidates[0])
+        self._showCandidate()
+        usable = [candidate for candidate in self.candidates if not candidate.problem]
+        if len(usable) == 1 or len(self.candidates) == 1:
+            self._load(self.candidates[0])  # those that can be used come first
         else:
-            self.panel.say(_("The folder holds several acquisitions: choose one and load it."))
+            self.panel.say(_("There are several acquisitions: choose one and load it."))
 
-    def take(self, acquisition: Any) -> None:
-        """Put an acquisition into the panel, and say what looked odd in it."""
+    def entered(self) -> None:
+        """Take what the DICOM module has loaded, where nothing is chosen yet."""
+        if self.panel.parameters.echoes:
+            return
+        for node in reversed(nodesOf(self.panel.scene, "vtkMRMLScalarVolumeNode")):
+            loaded = acquisitionOf(self.panel.scene, node)
+            if loaded is not None:
+                self._fill(loaded, _("Found {name}.").format(name=loaded.name))
+                return
+
+    def take(self, acquisition: Acquisition, said: str = "") -> None:
+        """Put an acquisition into the panel and show it; say so, in these words or others, and what looked odd."""
+        self._fill(acquisition, said or _("Loaded {name}.").format(name=acquisition.name))
+        shown = (acquisition.magnitudes or acquisition.phases)[0]
+        hideMap(self.panel.scene, shown)
+        fitViews(self.panel.scene, shown)
+
+    def _fill(self, acquisition: Acquisition, said: str) -> None:
         parameters, count = self.panel.parameters, len(acquisition.phases)
         times = acquisition.echoTimes or [None] * count
         magnitudes = acquisition.magnitudes or [None] * count
@@ -57,16 +79,28 @@ class LoadingSection(Section):
             parameters.b0Direction = acquisition.b0Direction
             parameters.phaseScale, parameters.phaseSign = acquisition.phaseScale, 1
             parameters.labels, parameters.name = acquisition.labels, acquisition.name
-        shown = (acquisition.magnitudes or acquisition.phases)[0]
-        hideMap(self.panel.scene, shown)
-        fitViews(self.panel.scene, shown)
-        loaded = _("Loaded {name}.").format(name=acquisition.name)
-        self.panel.say(" ".join([loaded, *acquisition.warnings]), "warning" if acquisition.warnings else "info")
+        self.panel.say(" ".join([said, *acquisition.warnings]), "warning" if acquisition.warnings else "info")
 
     def _askFolder(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(self.frame, _("Folder with DICOM or BIDS images"))
         if path:
             self.loadFolder(path)
+
+    def _askFile(self) -> None:
+        path = qt.QFileDialog.getOpenFileName(
+            self.frame, _("Zip or tar file of a folder, or a DICOM file"), "", f"{_('All files')} (*)"
+        )
+        if path:
+            self.loadFolder(path)
+
+    def _showCandidate(self) -> None:
+        """Say of the acquisition that is chosen in the list why it cannot be used, or what is odd."""
+        index = self.ui.candidatesComboBox.currentIndex
+        chosen = self.candidates[index] if 0 <= index < len(self.candidates) else None
+        said = " ".join(filter(None, (chosen.problem, *chosen.warnings))) if chosen else ""
+        self.ui.candidateLabel.text = said
+        self.ui.candidateLabel.styleSheet = COLOURS["warning"]
+        self.ui.candidateLabel.visible = bool(said) and len(self.candidates) > 1
 
     def _loadChosen(self) -> None:
         self._load(self.candidates[self.ui.candidatesComboBox.currentIndex])
@@ -88,6 +122,10 @@ class LoadingSection(Section):
         if not scans:
             raise InputError("No volume of the scene has a name with phase in it: choose the images in the table.")
         scan, found = scans.popitem()
+        loaded = acquisitionOf(self.panel.scene, volumes[found[0][0]])
+        if loaded is not None:
+            self.take(loaded, _("Found {name}.").format(name=loaded.name))
+            return
         times = [echo.time for echo in self.panel.parameters.echoes]
         times += [None] * (len(found) - len(times))
         rows = [

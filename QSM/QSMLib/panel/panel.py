@@ -26,10 +26,8 @@ from .methods import MethodSection
 from .output import OutputSection
 from .run import RunSection
 from .scale_cache import ScaleCache
+from .section import COLOURS
 from .show import ShowSection
-
-COLOURS = {"info": "", "warning": "color: #b9770e;", "error": "color: #c0392b;"}
-"""Style of a message by its kind; both colours can be read on a light and on a dark panel."""
 
 LAST = -1.0
 """Priority of an observer: after the widgets that list the nodes of the scene."""
@@ -69,6 +67,8 @@ class Panel(VTKObservationMixin):
     def enter(self) -> None:
         """Show what has changed while another module was open."""
         self._follow()
+        for section in self.sections:
+            self.act(section.entered)
 
     def exit(self) -> None:
         """Leave the panel as it is: a run goes on while another module is open."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+COLOURS = {"info": "", "warning": "color: #b9770e;", "error": "color: #c0392b;"}
+"""Style of a message by its kind; both colours can be read on a light and on a dark panel."""
+
 
 class Section:
     """A part of the panel. It is made once, shows the state when asked, and lets go at the end."""
@@ -14,6 +17,9 @@ class Section:
 
     def refresh(self) -> None:
         """Show the state of parameter node and scene."""
+
+    def entered(self) -> None:
+        """Take note that the panel is shown again."""
 
     def resultsChanged(self, outputs: Any) -> None:
         """Take note of the results of a run."""

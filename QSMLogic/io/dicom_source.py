@@ -1,0 +1,141 @@
+"""The images in DICOM files that a map was made of: which of them show a slice, and what they say of the patient."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .candidate import Candidate, Stack
+from .dicom import find_in_files
+from .dicom_headers import unreadable
+from .nifti import Geometry
+
+IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A frame of an image: its file's classes and instances; frame counts from 1, 0 where the file holds one only."""
+
+    sop_class: str
+    instance: str
+    series: str
+    frame: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Header of the first image, geometry of all, and for every slice the frames that show it."""
+
+    header: Any
+    geometry: Geometry
+    slices: tuple[tuple[Reference, ...], ...]
+
+
+def onto(image: np.ndarray, geometry: Geometry, other: Geometry) -> tuple[np.ndarray, str]:
+    """Return an image (x, y, z) with its axes in the order and direction of another geometry.
+
+    Files converted from DICOM often run the other way along an axis. Returns the image, and in words how its voxels
+    differ from those of the other geometry all the same; empty where they are the same.
+    """
+    mine, theirs = np.array(geometry.direction).reshape(3, 3), np.array(other.direction).reshape(3, 3)
+    along = theirs.T @ mine
+    order = np.abs(along).argmax(axis=1)
+    if sorted(order) != [0, 1, 2]:
+        return image, "axes turned against each other"
+    signs = np.sign(along[range(3), order])
+    shape, spacing = np.array(geometry.shape)[order], np.array(geometry.spacing)[order]
+    axes = mine[:, order]
+    first = np.array(geometry.origin) + axes @ np.where(signs < 0, (shape - 1) * spacing, 0)
+    turned = Geometry(
+        tuple(shape.tolist()), tuple(spacing.tolist()), tuple(first.tolist()), tuple((axes * signs).ravel().tolist())
+    )
+    flipped = tuple(axis for axis in range(3) if signs[axis] < 0)
+    return np.flip(np.transpose(image, order), flipped), turned.difference(other)
+
+
+def on_same_voxels(candidate: Candidate, geometry: Geometry) -> bool:
+    """Whether an acquisition in DICOM files lies on the voxels of a map."""
+    return bool(_matching(candidate, geometry))
+
+
+def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
+    """Return the images among DICOM files that lie on the voxels of a map.
+
+    Raises InputError where none does, where they are of several acquisitions or patients, or cannot be read.
+    """
+    found = find_in_files(files)
+    matching = [candidate for candidate in found if on_same_voxels(candidate, geometry)]
+    if not matching:
+        raise InputError(_differs(found, geometry))
+    if len(matching) > 1:
+        raise InputError(
+            f"{len(matching)} acquisitions lie on the voxels of the map: give the DICOM files of the one it was made "
+            f"of ({'; '.join(candidate.title for candidate in matching)})."
+        )
+    stacks = _matching(matching[0], geometry)
+    paths = list(dict.fromkeys(frame.path for stack in stacks for frame in stack.frames))
+    identities = {path: _read(path, IDENTITY) for path in paths}
+    _refuse_several(identities)
+    slices = []
+    for k in range(stacks[0].geometry.shape[2]):
+        frames = [stack.frames[k] for stack in stacks]
+        slices.append(tuple(_reference(identities[frame.path], frame.index) for frame in frames))
+    return Source(_read(paths[0]), stacks[0].geometry, tuple(slices))
+
+
+def _matching(candidate: Candidate, geometry: Geometry) -> list[Stack]:
+    stacks = [volume for volumes in candidate.volumes.values() for volume in volumes if isinstance(volume, Stack)]
+    empty = np.empty((0, 0, 0))
+    return [stack for stack in stacks if not onto(empty, geometry, stack.geometry)[1]]
+
+
+def _differs(found: Sequence[Candidate], geometry: Geometry) -> str:
+    stacks = [v for c in found for volumes in c.volumes.values() for v in volumes if isinstance(v, Stack)]
+    if not stacks:
+        return "The DICOM files hold no gradient-echo acquisition that the map could be linked to: give those it is of."
+    _, difference = onto(np.empty((0, 0, 0)), geometry, stacks[0].geometry)
+    return (
+        f"The map does not lie on the voxels of the DICOM images: {difference}. Give the DICOM files that it was made "
+        "of, or resample it to them."
+    )
+
+
+def _read(path: Path, tags: Sequence[str] | None = None) -> Any:
+    """Return a header, or some elements of it."""
+    from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dcmread(path, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
+    except unreadable():
+        raise InputError(f"{path.name} is a damaged DICOM file. Export it again.") from None
+
+
+def _refuse_several(identities: dict[Path, Any]) -> None:
+    """Refuse images of several patients or studies, and such as cannot be referred to."""
+    for path, identity in identities.items():
+        lacking = [word for word in IDENTITY[:4] if not identity.get(word)]
+        if lacking:
+            raise InputError(f"{path.name} has no {lacking[0]}, which a link to it needs. Export it again.")
+    for word, said in (("StudyInstanceUID", "studies"), ("PatientID", "patients")):
+        several = {str(identity.get(word, "")) for identity in identities.values()}
+        if len(several) > 1:
+            raise InputError(f"The DICOM images are of {len(several)} {said}: give those of one.")
+
+
+def _reference(identity: Any, index: int) -> Reference:
+    several = identity.SOPClassUID != "1.2.840.10008.5.1.4.1.1.4"
+    return Reference(
+        str(identity.SOPClassUID),
+        str(identity.SOPInstanceUID),
+        str(identity.SeriesInstanceUID),
+        index + 1 if several else 0,
+    )
