@@ -68,45 +68,6 @@ def field_laplacian(
     return total
 
 
-def field_laplacian(
-    phase: np.ndarray,
-    magnitude: np.ndarray | None,
-    mask: np.ndarray,
-    grid: Grid,
-    *,
-    echo_times: tuple[float, ...],
-    field_strength: float,
-) -> np.ndarray:
-    """Return the Laplacian of the total field (ppm/mm2) in the mask, from phase that is wrapped.
-
-    The difference between neighbours of each echo is unwrapped by those of the echoes before it: only that of the first
-    has to be less than half a turn. They are averaged by their precision.
-    Parameters: phase (x, y, z, echo) rad, wrapped; magnitude, the same shape, or None for equal ones; mask (x, y, z)
-    bool; echo_times s; field_strength T.
-    """
-    turns = [np.float32(2 * np.pi * GAMMA_BAR * field_strength * time) for time in echo_times]
-    total = np.zeros(grid.shape, np.float32)
-    for axis, size in enumerate(grid.voxel_size):
-        near, far = [slice(None)] * 3, [slice(None)] * 3
-        near[axis], far[axis] = slice(None, -1), slice(1, None)
-        here, there = tuple(near), tuple(far)
-        flow, precision = np.float32(0), np.float32(0)
-        for echo, turn in enumerate(turns):
-            weight = turn * turn
-            if magnitude is not None:
-                weight = weight * np.square(np.minimum(magnitude[(*here, echo)], magnitude[(*there, echo)]))
-            new = phase[(*there, echo)] - phase[(*here, echo)]
-            new = flow + wrapped(new - turn * flow) / turn
-            precision = precision + weight
-            share = np.divide(weight, precision, out=np.ones_like(new), where=precision > 0)
-            flow = flow + share * (new - flow)
-        flow *= mask[there] & mask[here]
-        flow /= np.float32(size * size)
-        total[here] += flow
-        total[there] -= flow
-    return total
-
-
 def field_from_laplacian(
     laplacian: np.ndarray,
     inner: np.ndarray,

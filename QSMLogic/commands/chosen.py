@@ -9,7 +9,7 @@ from ..documents import listed
 from ..errors import InputError
 from ..methods import METHODS, STAGES
 from ..settings import OPTIONS, Settings, preset_names
-from .arguments import PARAMETER, Parser, add_parameters
+from .arguments import PARAMETER, Parser, add_parameters, flag
 
 
 def add_settings(parser: Parser) -> None:
@@ -20,7 +20,7 @@ def add_settings(parser: Parser) -> None:
     base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
     for stage in STAGES:
         several = "+" if stage == "masking" else 1
-        group.add_argument(f"--{stage}", nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
+        group.add_argument(flag(stage), nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
     group.add_argument(
         "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
     )

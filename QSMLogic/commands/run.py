@@ -31,16 +31,10 @@ from ..pipeline import Result
 from ..report.account import Account, account
 from ..report.page import REPORT, write_page
 from ..roi import RegionStatistics, region_statistics, write_table
-<<<<<<< HEAD
-from ..settings import OPTIONS, Settings, preset_names
-from .arguments import PARAMETER, add_command, add_echoes, add_facts, add_output, add_parameters, flag, sources
-from .terminal import LineReporter, Reporter, end_with
-=======
 from ..settings import Settings
 from .arguments import add_command, add_echoes, add_facts, add_output, sources
 from .chosen import add_settings, chosen_settings
 from .terminal import LineReporter, Reporter, end_with, one_line
->>>>>>> main
 
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
@@ -62,21 +56,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
     )
-<<<<<<< HEAD
-    group = parser.add_argument_group("settings (later ones override earlier ones)")
-    base = group.add_mutually_exclusive_group()
-    base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
-    base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
-    for stage in STAGES:
-        several = "+" if stage == "masking" else 1
-        group.add_argument(flag(stage), nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
-    group.add_argument(
-        "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"
-    )
-    add_parameters(parser, OPTIONS, "options of the pipeline")
-=======
     add_settings(parser)
->>>>>>> main
 
 
 def _run(args: argparse.Namespace) -> None:
