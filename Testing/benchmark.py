@@ -30,6 +30,7 @@ from cases import ALL, B0_DIRECTION
 
 from QSMLogic import metrics, pipeline
 from QSMLogic.errors import InputError
+from QSMLogic.footprint import memory_needed
 from QSMLogic.grid import Grid
 from QSMLogic.io.nifti import read_echoes, read_volume
 from QSMLogic.methods import METHODS, STAGES
@@ -160,7 +161,7 @@ def measured(row: str, phantom: Any, unit: float) -> dict[str, Any]:
     except InputError as error:
         return {"error": str(error)}
     if stage == "run":
-        needed = pipeline.memory_needed(phantom.mask.shape, phantom.scan.echoes, Settings.preset(name))
+        needed = memory_needed(phantom.mask.shape, phantom.scan.echoes, Settings.preset(name))
         found |= {"volumes": volumes(call, phantom.mask.size), "stated": in_volumes(needed, phantom.mask.size)}
     else:
         filled = filled_head()

@@ -19,7 +19,7 @@ LAYERS = [
     ["operators"],
     ["solvers"],
     list(STAGES),
-    ["methods", "metrics", "anatomy", "painting", "phantom", "settings", "quality"],
+    ["methods", "metrics", "anatomy", "painting", "phantom", "settings", "footprint", "quality"],
     ["pipeline"],
     ["io", "report"],
     ["cohort"],

@@ -8,9 +8,10 @@ import pytest
 
 from QSMLogic import memory, metrics
 from QSMLogic.errors import Cancelled, InputError
+from QSMLogic.footprint import OVERHEAD, memory_needed
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.phantom import LABEL_NAMES, head_phantom
-from QSMLogic.pipeline import OVERHEAD, SHARE, memory_needed, run, run_stage
+from QSMLogic.pipeline import SHARE, run, run_stage
 from QSMLogic.progress import no_progress
 from QSMLogic.scan import Scan
 from QSMLogic.settings import Settings, Step, preset_names

@@ -126,7 +126,7 @@ class Logic:
 
     def memoryNeeded(self, request: Request) -> int:
         """Return about how many bytes a run will take at its peak, as far as that is known before its mask is."""
-        from QSMLogic.pipeline import memory_needed  # noqa: PLC0415
+        from QSMLogic.footprint import memory_needed  # noqa: PLC0415
 
         shape = request.phases[0].GetImageData().GetDimensions()
         values = (len(request.phases) + len(request.magnitudes)) * shape[0] * shape[1] * shape[2]

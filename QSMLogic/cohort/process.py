@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import pipeline
+from .. import footprint, pipeline
 from ..errors import Cancelled, InputError
 from ..io.load import Loaded, load
 from ..io.nifti import NIFTI_ENDINGS, write_image
@@ -77,7 +77,7 @@ def memory_needed(unit: Unit, plan: Plan) -> int:
     if unit.nothing or unit.candidate.problem or shape is None:
         return INTERPRETER
     volume = int(np.prod(shape[:3], dtype=np.int64)) * np.dtype(np.float32).itemsize
-    computing = 2 * echoes * volume + pipeline.memory_needed(shape[:3], echoes, plan.settings)
+    computing = 2 * echoes * volume + footprint.memory_needed(shape[:3], echoes, plan.settings)
     return INTERPRETER + max(HELD * echoes * volume, computing)
 
 
