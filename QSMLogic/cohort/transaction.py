@@ -16,16 +16,19 @@ class UnitFiles:
     """A transaction on a data set: files are written under `path` and moved into place when the block ends well.
 
     root: the data set; unit: the name of the unit; record: the file that says the unit is finished, which is the first
-    to go and the last to come; ours: files of an earlier run, which go where they are not replaced; run: a unit that a
-    dead worker of the same run held is taken over at once. After an error, a cancel or a signal the data set is as
-    before; what a killed process left is undone by the next one that takes the unit.
+    to go and the last to come; ours: files of an earlier run, which go where they are not replaced; force: replace
+    files of unknown origin too; run: a unit that a dead worker of the same run held is taken over at once. After an
+    error, a cancel or a signal the data set is as before; what a killed process left is undone by the next one that
+    takes the unit.
     Raises InputError, in one sentence, where another run holds the unit, a file that is not ours would be replaced, or
     the disk refuses.
     """
 
-    def __init__(self, root: Path, unit: str, *, record: str, ours: Iterable[str] = (), run: str = "") -> None:
+    def __init__(
+        self, root: Path, unit: str, *, record: str, ours: Iterable[str] = (), force: bool = False, run: str = ""
+    ) -> None:
         """Note what will be written; nothing happens before the block is entered."""
-        self.root, self.unit, self.record, self.ours = root, unit, record, {*ours} - {record}
+        self.root, self.unit, self.record, self.ours, self.force = root, unit, record, {*ours} - {record}, force
         self.staging = Staging(root, f"{UNFINISHED}-{unit}", run=run)
 
     def __enter__(self) -> Self:
@@ -69,9 +72,9 @@ class UnitFiles:
         refuse_lost(self.staging)
         new = [name for name in self.written() if name != self.record]
         foreign = [name for name in new if name not in self.ours and (self.root / name).exists()]
-        if foreign:
+        if foreign and not self.force:
             raise InputError(
-                f"{self.root} holds {', '.join(foreign)}, which no run of qsm bids wrote: move it away, or choose "
-                "another folder."
+                f"{self.root} holds {foreign[0]}, and nothing says that qsm bids wrote it: move it away, or replace it "
+                "with --force."
             )
         self.staging.move([*new, self.record], [self.record, *sorted(self.ours)])

@@ -106,6 +106,10 @@ def _work(args: argparse.Namespace) -> None:
             runs=args.run_label,
             progress=progress,
         )
+    if all(unit.nothing for unit in found):
+        first = found[0]
+        said = f"such as {first.name}: {first.candidate.problem}"
+        raise InputError(f"None of {len(found)} sessions has gradient-echo phase, {said}")
     begin(plan)
     _run(found, plan, where)
 
@@ -133,14 +137,16 @@ def _run(found: list[Unit], plan: Plan, where: Where) -> None:
         with Reporter() as progress:
             for outcome in outcomes(found, plan, where, progress, work=process, memory=memory_needed):
                 ended.append(outcome)
+    except InputError:
+        raise
     except BaseException as error:
         error.add_note(STOPPED)
         raise
     finally:
-        write_table(plan.out)
-        write_index(plan.out)
         for line in told(ended, len(found)):
             print(one_line(line), flush=True)
+        write_table(plan.out)
+        write_index(plan.out)
     failed = sum(outcome.status is Status.FAILED for outcome in ended)
     if failed:
         raise InputError(f"{failed} of {len(found)} acquisitions failed: {plan.out / TABLE} lists them with reasons.")
