@@ -84,7 +84,7 @@ class QSMLogic(Logic, ScriptedLoadableModuleLogic):
 
     def __init__(self, scene: Any = None) -> None:
         """Work on a scene, by default on Slicer's."""
-        Logic.__init__(self, slicer.mrmlScene if scene is None else scene)
+        Logic.__init__(self, scene or slicer.mrmlScene, f"3D Slicer {slicer.app.applicationVersion}")
         ScriptedLoadableModuleLogic.__init__(self)
 
 

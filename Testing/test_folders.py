@@ -77,6 +77,24 @@ def test_bids_volumes_are_what_slicer_makes_of_the_files(folders, slicer_scene, 
             assert node.GetAttribute("QSM.units") == ("rad" if part == "phase" else None)
 
 
+def test_volumes_remember_their_acquisition(folders, slicer_scene, tmp_path):
+    from QSMLib.acquisition import ATTRIBUTE, acquisitionOf, remembered
+
+    bids(tmp_path, Units="rad", Manufacturer="Maker", PatientName="Doe")
+    (candidate,) = folders.find(tmp_path)
+    first, second = (folders.load(slicer_scene, candidate) for _ in range(2))
+    facts = remembered(first.phases[1])["facts"]
+    assert facts["Manufacturer"] == "Maker"
+    assert "PatientName" not in facts
+    found = acquisitionOf(slicer_scene, second.magnitudes[0])
+    assert (found.phases, found.magnitudes) == (second.phases, second.magnitudes)
+    assert (found.name, found.echoTimes, found.fieldStrength, found.phaseScale) == ("sub-a", TIMES, 3.0, "radians")
+    slicer_scene.RemoveNode(second.magnitudes[1])
+    assert acquisitionOf(slicer_scene, second.phases[0]) is None
+    first.phases[0].SetAttribute(ATTRIBUTE, "{")
+    assert acquisitionOf(slicer_scene, first.phases[0]) is None
+
+
 def test_the_volumes_of_an_acquisition_lie_in_one_folder(folders, slicer_scene, tmp_path):
     bids(tmp_path, Units="rad")
     (candidate,) = folders.find(tmp_path)

@@ -68,7 +68,7 @@ def test_every_map_is_a_volume_on_the_voxels_of_the_phase(nodes, results, reques
         ("chi", ("ppm", "[ppm]", (-0.1, 0.2))),
         ("total_field", ("ppm", "[ppm]", (-0.5, 0.5))),
         ("local_field", ("ppm", "[ppm]", (-0.05, 0.05))),
-        ("field_noise", ("ppm", "[ppm]", (0, 0.02))),
+        ("field_noise", ("ppm", "[ppm]", (0, 0.005))),
         ("phase 1", ("rad", "rad", (-np.pi, np.pi))),
         ("unwrapped 2", ("rad", "rad", None)),
         ("weights", ("", "1", None)),

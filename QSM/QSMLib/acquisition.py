@@ -14,6 +14,9 @@ from .volumes import nodesOf
 ATTRIBUTE = "QSM.acquisition"
 """Attribute of an image: of which acquisition, part and echo it is, and what is known of them, as JSON."""
 
+INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
+"""Attribute by which Slicer's other modules find the headers of a volume."""
+
 
 @dataclass(frozen=True)
 class Acquisition:

@@ -12,16 +12,13 @@ from slicer.i18n import tr as _
 
 from QSMLogic.errors import InputError
 
-from .acquisition import Acquisition, sourceFiles
+from .acquisition import INSTANCES_ATTRIBUTE, Acquisition, sourceFiles
 
 if TYPE_CHECKING:
     from QSMLogic.io.candidate import Candidate
 
 TAGS = {"modality": "0008,0060", "sequence": "0018,0020", "series": "0020,000E", "instance": "0008,0018"}
 """What the plugin asks the database for, which keeps these values from the import of the files on."""
-
-INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
-"""Attribute by which Slicer's other modules find the headers of a volume."""
 
 SURE, OFFERED, UNUSABLE = 0.7, 0.4, 0.1
 """Confidence. Slicer preselects, per series, the loadables of the highest one; its plain reader of volumes has 0.5."""

@@ -11,6 +11,7 @@ import numpy as np
 from QSMLogic.io.nifti import write_image
 from QSMLogic.io.writing import FILES, OPTIONAL
 
+from .acquisition import remembered
 from .labels import labelsOn, maskOn
 from .volumes import echoesOf, geometryOf, gridOf
 
@@ -38,6 +39,9 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
         labels, _ = labelsOn(request.labels, first)
         words += ["--labels", _write(folder / "labels.nii", labels, first)]
     words += ["--params", _writeFacts(folder / "params.json", request)]
+    facts = remembered(first).get("facts")
+    if facts:  # what the headers said of the scan, beside the phase, where BIDS has it
+        (folder / "phase.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     words += ["--settings", str(folder / "settings.toml")]
     request.settings.write(folder / "settings.toml")
     words += ["--phase-scale", scale, "--phase-sign", str(request.phaseSign)]

@@ -48,7 +48,8 @@ def load(scene: Any, candidate: Candidate) -> Acquisition:
     Phase whose scale is not certain keeps its values: phaseScale is "auto" then, and a warning says so.
     Raises InputError where the acquisition cannot be used, or a file cannot be read.
     """
-    from QSMLogic.io.load import facts_of  # noqa: PLC0415 (see above)
+    from QSMLogic.io.facts import acquisition_facts  # noqa: PLC0415 (see above)
+    from QSMLogic.io.load import facts_of  # noqa: PLC0415
     from QSMLogic.io.parameters import refuse_other_echoes  # noqa: PLC0415
     from QSMLogic.io.sources import Sources  # noqa: PLC0415
 
@@ -79,7 +80,7 @@ def load(scene: Any, candidate: Candidate) -> Acquisition:
             tuple(warnings),
             item,
         )
-        remember(loaded, candidate.facts, _slices(candidate))
+        remember(loaded, acquisition_facts(sources), _slices(candidate))
     return loaded
 
 

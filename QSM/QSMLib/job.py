@@ -32,6 +32,9 @@ PROGRESS, WARNING, REFUSAL = "progress ", "Warning: ", "qsm: "
 OUTPUT = "out"
 """Folder of the results in the job's folder."""
 
+FRONT_END = "QSM_FRONT_END"
+"""Variable of the environment that tells the command who started it."""
+
 OPTIONS = re.compile(r" \(--[^()]*\)")
 """What a sentence adds for users of the command line: neither options nor the job's folder mean anything elsewhere."""
 
@@ -56,10 +59,11 @@ class Job:
     empty as long as it has not.
     """
 
-    def __init__(self, words: list[str], folder: Path) -> None:
+    def __init__(self, words: list[str], folder: Path, frontEnd: str = "") -> None:
         """Start `qsm` with these words; its results go to a folder `out` in the job's folder.
 
-        Raises InputError where the child cannot be started.
+        frontEnd: the application that asks, which the record of the run names. Raises InputError where the child cannot
+        be started.
         """
         self.folder, self.output = Path(folder), Path(folder) / OUTPUT
         self.fraction, self.message, self.error = 0.0, "Starting", ""
@@ -68,7 +72,7 @@ class Job:
         self.finished = self.cancelled = False
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         try:
-            self._process = self._started([*words, "--out", str(self.output), "--child", "--uncompressed"])
+            self._process = self._started([*words, "--out", str(self.output), "--child", "--uncompressed"], frontEnd)
         except OSError as error:
             self.close()
             raise InputError(f"The computation could not be started: {error.strerror} ({_python()}).") from None
@@ -126,7 +130,7 @@ class Job:
         _running.discard(self)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _started(self, words: list[str]) -> subprocess.Popen[str]:
+    def _started(self, words: list[str], frontEnd: str) -> subprocess.Popen[str]:
         sources = str(Path(QSMLogic.__file__).parents[1])
         paths = os.pathsep.join(part for part in (sources, os.environ.get("PYTHONPATH", "")) if part)
         apart: dict[str, Any] = HIDDEN if os.name == "nt" else {"start_new_session": True}  # a group, see _kill
@@ -136,7 +140,8 @@ class Job:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             # safe path: no file of the folder that Slicer was started in stands in for a library
-            env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1"},
+            env=os.environ
+            | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1", FRONT_END: frontEnd},
             encoding="utf-8",
             errors="replace",
             **apart,

@@ -36,9 +36,9 @@ BYTES_PER_VALUE = 4
 class Logic:
     """The pipeline on the nodes of one scene."""
 
-    def __init__(self, scene: Any) -> None:
-        """Work on a scene."""
-        self.scene = scene
+    def __init__(self, scene: Any, frontEnd: str = "") -> None:
+        """Work on a scene. frontEnd: the application and its version, for the record of a run."""
+        self.scene, self.frontEnd = scene, frontEnd
         self._requests: weakref.WeakKeyDictionary[Job, Request] = weakref.WeakKeyDictionary()
 
     def run(
@@ -101,7 +101,7 @@ class Logic:
         folder = None
         try:
             folder = Path(tempfile.mkdtemp(prefix="qsm-"))
-            job = Job(writeInputs(request, folder), folder)
+            job = Job(writeInputs(request, folder), folder, self.frontEnd)
         except BaseException as error:
             if folder is not None:
                 rmtree(folder, ignore_errors=True)

@@ -11,7 +11,16 @@ import numpy as np
 from QSMLogic.roi import Reference
 
 from .labels import maskOn
-from .results import MAP_ATTRIBUTE, MASK_ROLE, REFERENCE_ATTRIBUTE, REPORT_ROLE, UNIT_ATTRIBUTE
+from .results import (
+    MAP_ATTRIBUTE,
+    MASK_ROLE,
+    PAGE_ROLE,
+    PROVENANCE_ATTRIBUTE,
+    REFERENCE_ATTRIBUTE,
+    REPORT_ROLE,
+    SOURCE_ROLE,
+    UNIT_ATTRIBUTE,
+)
 from .volumes import arrayOf, nameOf
 
 SUSCEPTIBILITY, PPM = "chi", "ppm"
@@ -47,6 +56,25 @@ def referenceOf(node: Any) -> Reference | None:
     return Reference(**json.loads(text)) if text else None
 
 
+def provenanceOf(node: Any) -> dict[str, Any]:
+    """Return the record of the run that made a map, nothing where there was none."""
+    text = None if node is None else node.GetAttribute(PROVENANCE_ATTRIBUTE)
+    return json.loads(text) if text else {}
+
+
+def pageOf(node: Any) -> str:
+    """Return the report of the run that made a map as an HTML document, an empty text where there is none."""
+    page = None if node is None else node.GetNodeReference(PAGE_ROLE)
+    return "" if page is None else page.GetText() or ""
+
+
+def imagesOf(node: Any) -> list[Any]:
+    """Return the images that a map was made of, those that are still in the scene."""
+    count = 0 if node is None else node.GetNumberOfNodeReferences(SOURCE_ROLE)
+    found = (node.GetNthNodeReference(SOURCE_ROLE, i) for i in range(count))
+    return [image for image in found if image is not None]
+
+
 def maskOf(node: Any, given: Any = None) -> np.ndarray:
     """Return where a map is valid, (x, y, z) bool: in the given mask, else in its run's, else where it is not 0."""
     if given is not None:
@@ -66,8 +94,10 @@ def describeLike(node: Any, other: Any, reference: Reference | None) -> None:
     node.SetAttribute(REFERENCE_ATTRIBUTE, json.dumps(asdict(reference)) if reference else None)
     zero = f"relative to {reference.name}" if reference else "without a reference"
     node.SetDescription(f"{nameOf(other)}, {zero} (set after the run)")
-    for role in (MASK_ROLE, REPORT_ROLE):
+    for role in (MASK_ROLE, REPORT_ROLE, PAGE_ROLE):
         node.SetNodeReferenceID(role, other.GetNodeReferenceID(role))
+    for image in imagesOf(other):
+        node.AddNodeReferenceID(SOURCE_ROLE, image.GetID())
     node.SetVoxelValueQuantity(other.GetVoxelValueQuantity())
     node.SetVoxelValueUnits(other.GetVoxelValueUnits())
     display, shown = node.GetDisplayNode(), other.GetDisplayNode()

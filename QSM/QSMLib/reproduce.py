@@ -43,7 +43,7 @@ def asCommand(request: Request, folder: Path | None = None) -> tuple[str, list[P
     inputs are written once, into the folder or, where it exists, one beside it; by default in the user's documents. The
     command's results go into that folder. Raises InputError where this cannot be done; then nothing is left behind.
     """
-    folder = freeFolder(folder or documents() / _fileName(request.title))
+    folder = freeFolder(folder or documents() / fileName(request.title))
     try:
         words = _onOriginals(request, folder) or _onCopies(request, folder)
     except OSError as error:
@@ -190,7 +190,7 @@ def _write(folder: Path, kind: str, array: np.ndarray, like: Any) -> Path:
     return folder / f"{kind}.nii"
 
 
-def _fileName(title: str) -> str:
+def fileName(title: str) -> str:
     """Return a name as a folder may have it on any system."""
     return (
         "".join("_" if letter in FORBIDDEN or ord(letter) < ord(" ") else letter for letter in title).strip(" .")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from QSMLogic.commands.run import TEXTS
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
 from QSMLogic.io.writing import FILES, PLAIN, PROVENANCE, file_of
+from QSMLogic.report.page import REPORT as PAGE_FILE
 from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
 from QSMLogic.settings import Settings
@@ -40,8 +42,9 @@ REFERENCE_ATTRIBUTE = "QSM.reference"
 PROVENANCE_ATTRIBUTE = "QSM.provenance"
 """Attribute of every map: where it comes from, as JSON."""
 
-MASK_ROLE, REPORT_ROLE = "QSM.mask", "QSM.report"
-"""References of every map to the segmentation of its masks and to the text that says how it was made."""
+MASK_ROLE, REPORT_ROLE, PAGE_ROLE, SOURCE_ROLE = "QSM.mask", "QSM.report", "QSM.page", "QSM.source"
+"""References of every map to the segmentation of its masks, to the text that says how it was made, to the page with
+pictures that does, and to the images it was made of."""
 
 MASKS = {"mask": ("Mask", (0.2, 0.7, 0.9)), "eroded_mask": ("Eroded mask", (0.95, 0.75, 0.2))}
 """Names and colours of the segments, by the maps they hold; the maps are valid in the eroded mask."""
@@ -53,7 +56,8 @@ SCHEME = "99SLICERQSM"
 """Of codes for quantities: the standard has none for them."""
 
 METHODS, REFERENCES, SETTINGS = TEXTS
-REPORT = "report"
+REPORT, PAGE = "report", "report page"
+PAGE_ENDING = "html"
 
 
 @dataclass
@@ -61,14 +65,16 @@ class Outputs:
     """What a run made.
 
     nodes: by the names of the maps; "mask" is a segmentation, and a map with one volume per echo has numbered names
-    ("unwrapped 1"); folderItem: the item of the subject hierarchy that holds them; report: a text node; settings: as
-    run; seconds: of computation; tables: of the regions, where some were given; request: what was asked for.
+    ("unwrapped 1"); folderItem: the item of the subject hierarchy that holds them; report, page: text nodes, the second
+    of HTML; settings: as run; seconds: of computation; tables: of the regions, where some were given; request: what was
+    asked for.
     """
 
     chi: Any
     nodes: dict[str, Any]
     folderItem: int
     report: Any
+    page: Any
     provenance: dict[str, Any]
     methodsText: str
     references: str
@@ -101,7 +107,7 @@ def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
     Raises InputError where something cannot be read.
     """
     found = _read(folder, request)
-    title = freeTitle(scene, request.title, [*found.maps, "mask", REPORT])
+    title = freeTitle(scene, request.title, [*found.maps, "mask", REPORT, PAGE])
     like = request.phases[0]
     with allOrNothing(scene):
         nodes = {name: _addMap(scene, title(name), name, image, like) for name, image in found.maps.items()}
@@ -109,14 +115,18 @@ def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
             shown = next(iter(nodes.values()), shownNode(like, scene))
             nodes["mask"] = _addMasks(scene, title("mask"), found.masks, like, shown)
         report = _addReport(scene, title(REPORT), found)
+        page = _addPage(scene, title(PAGE), found.texts[PAGE_FILE])
+        references = {MASK_ROLE: nodes.get("mask"), REPORT_ROLE: report, PAGE_ROLE: page}
         for name, node in nodes.items():
-            _describe(node, name, found, nodes.get("mask"), report)
-        folderItem = placeInFolder(scene, title("QSM"), [*nodes.values(), report], shownNode(like, scene))
+            _describe(node, name, found, references)
+            _referToImages(node, request)
+        folderItem = placeInFolder(scene, title("QSM"), [*nodes.values(), report, page], shownNode(like, scene))
     return Outputs(
         chi=nodes.get("chi"),
         nodes=nodes,
         folderItem=folderItem,
         report=report,
+        page=page,
         provenance=found.provenance,
         methodsText=found.texts[METHODS],
         references=found.texts[REFERENCES],
@@ -138,7 +148,7 @@ def _read(folder: Path, request: Request) -> _Found:
         maps,
         {name: _image(folder, name, request.phases[0])[..., 0] > 0 for name in masks},
         _provenance(folder, request),
-        {name: (folder / name).read_text("utf-8") for name in TEXTS},
+        {name: (folder / name).read_text("utf-8") for name in TEXTS} | {PAGE_FILE: _page(folder)},
     )
 
 
@@ -180,6 +190,11 @@ def _provenance(folder: Path, request: Request) -> dict[str, Any]:
     return record | {"nodes": {role: held for role, held in nodes.items() if held}}
 
 
+def _page(folder: Path) -> str:
+    """Return the page, without the folder that its files lay in."""
+    return (folder / PAGE_FILE).read_text("utf-8").replace(html.escape(f"{folder.parent}{os.sep}"), "")
+
+
 def _segmentNames(node: Any, segments: Sequence[str]) -> list[str]:
     held = (node.GetSegmentation().GetSegment(segment) for segment in segments)
     return [segment.GetName() for segment in held if segment is not None]
@@ -218,15 +233,33 @@ def _addReport(scene: Any, title: str, found: _Found) -> Any:
     return node
 
 
-def _describe(node: Any, name: str, found: _Found, masks: Any, report: Any) -> None:
+def _addPage(scene: Any, title: str, text: str) -> Any:
+    """Add the page as a text that is saved as a file by itself."""
+    node = scene.AddNewNodeByClass("vtkMRMLTextNode", title)
+    storage = scene.AddNewNodeByClass("vtkMRMLTextStorageNode")
+    storage.SetSupportedReadFileExtensions([PAGE_ENDING])
+    storage.SetSupportedWriteFileExtensions([PAGE_ENDING])
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    node.SetText(text, vtk.VTK_ENCODING_UTF_8)
+    return node
+
+
+def _describe(node: Any, name: str, found: _Found, references: Mapping[str, Any]) -> None:
     """Write into a node which map it is and where it comes from."""
     node.SetAttribute(MAP_ATTRIBUTE, _kind(name))
     node.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps(found.provenance))
     if name == "chi" and found.reference is not None:
         node.SetAttribute(REFERENCE_ATTRIBUTE, json.dumps(asdict(found.reference)))
-    if masks is not None and masks is not node:
-        node.SetNodeReferenceID(MASK_ROLE, masks.GetID())
-    node.SetNodeReferenceID(REPORT_ROLE, report.GetID())
+    for role, other in references.items():
+        if other is not None and other is not node:
+            node.SetNodeReferenceID(role, other.GetID())
+
+
+def _referToImages(node: Any, request: Request) -> None:
+    """Let a map know its images; those of a sequence are not in the scene by themselves."""
+    for image in (*request.magnitudes, *request.phases):
+        if image.GetScene() is node.GetScene():
+            node.AddNodeReferenceID(SOURCE_ROLE, image.GetID())
 
 
 def _kind(name: str) -> str:

@@ -73,17 +73,19 @@ def _subjects(dataset: Path, participants: Sequence[str]) -> list[Path]:
 def _units(subject: Path) -> list[Unit]:
     """Return the units of a subject, session by session."""
     found: list[Unit] = []
-    for place in sorted(path for path in subject.glob("ses-*") if path.is_dir()) or [subject]:
+    sessions = sorted(path for path in subject.glob("ses-*") if path.is_dir())
+    for place in (subject, *sessions):
         home = dict(folder.name.split("-", 1) for folder in dict.fromkeys((subject, place)))
         candidates = [candidate for candidate in find_bids(list(_images(place))) if candidate.kind == "BIDS"]
-        found += _told_apart([_unit(candidate, home) for candidate in candidates]) or [_empty(home)]
+        here = _told_apart([_unit(candidate, home) for candidate in candidates])
+        found += here or ([] if sessions and place == subject else [_empty(home)])
     return found
 
 
 def _images(place: Path) -> Iterator[Path]:
-    """Return the gradient-echo images in a folder and those below."""
+    """Return the gradient-echo images in a folder and those below, without those of sessions in it."""
     for folder, folders, names in os.walk(place):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "ses-")))
         for name in sorted(names):
             if (stem(Path(name)) or "").rpartition("_")[2] in SUFFIXES and not name.startswith("."):
                 yield Path(folder, name)

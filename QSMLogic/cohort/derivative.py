@@ -51,16 +51,21 @@ def begin(plan: Plan) -> None:
     description = out / DATA_SET
     link = _link(dataset, out)
     if description.exists():
-        if not plan.force:
-            _refuse_other(description, link)
-        return
+        _refuse_other(description, link)
+    else:
+        _refuse_things(out)
+        out.mkdir(parents=True, exist_ok=True)
+        _put(description, json.dumps(_description(dataset, link), indent=2, ensure_ascii=False) + "\n")
+    for name, text in ((".bidsignore", "\n".join(IGNORED) + "\n"), ("README", README)):
+        if not (out / name).exists():
+            _put(out / name, text)
+
+
+def _refuse_things(out: Path) -> None:
+    """Raise InputError where a folder that is no data set holds anything: it may be somebody's home."""
     others = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.exists() else []
     if others:
-        raise InputError(f"{plan.out} holds other things ({others[0]}): name a new or an empty folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    _put(out / ".bidsignore", "\n".join(IGNORED) + "\n")
-    _put(out / "README", README)
-    _put(description, json.dumps(_description(dataset, link), indent=2, ensure_ascii=False) + "\n")
+        raise InputError(f"{out} holds other things ({others[0]}): name a new or an empty folder.")
 
 
 def _refuse_other(description: Path, link: str) -> None:
@@ -75,8 +80,8 @@ def _refuse_other(description: Path, link: str) -> None:
         raise InputError(f"{description.parent} holds another data set: name a new or an empty folder.")
     if linked != link:
         raise InputError(
-            f"{description.parent} holds maps of the data set {linked}, not of {link}: name another folder, or go on "
-            "with --force where that data set was moved."
+            f"{description.parent} holds maps of the data set {linked}, not of {link}: name another folder, or "
+            f"correct DatasetLinks in its {DATA_SET} where that data set was moved."
         )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import __version__
 from ..constants import GAMMA_BAR
+from ..io.bids import entities_of
 from ..io.load import Loaded
 from ..io.writing import FILES
 from ..pipeline import Result
@@ -145,13 +146,20 @@ def _kept(made: Made) -> Iterator[Image]:
     texts = {"unwrapped": ("unwrapped", "Unwrapped phase."), "phase": ("conditioned", "Phase after conditioning.")}
     for name, (desc, text) in texts.items():
         for echo, time in enumerate(made.scan.echo_times) if made.kept(name) else ():
-            path = names.anat(made.unit, suffix, echo=str(echo + 1), part="phase", desc=desc)
+            path = names.anat(made.unit, suffix, echo=_echo(made, echo), part="phase", desc=desc)
             said = {"Units": "rad", "SkullStripped": name == "unwrapped", "EchoTime": time}
             yield Image(path, maps[name][..., echo], said | _said(text, made.raw))
     for name, text in (("residual", "Misfit of the echoes, in rad."), ("weights", "Weights of the inversion.")):
         if made.kept(name):
             path = names.anat(made.unit, OTHER, desc=FILES[name])
             yield Image(path, maps[name], {"SkullStripped": True} | _said(text, made.raw))
+
+
+def _echo(made: Made, index: int) -> str:
+    """Return the label of an echo, that of its image where every echo has one."""
+    files = made.unit.candidate.files()
+    labels = list(dict.fromkeys(entities_of(path, ())[0].get("echo", "") for path in files))
+    return labels[index] if all(labels) and len(labels) == made.scan.echoes else str(index + 1)
 
 
 def _said(text: str, sources: Sequence[str]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def process(unit: Unit, plan: Plan, progress: Progress = no_progress) -> Outcome
         reason = "Not enough memory: give the program more, or crop the images to the head."
     except Exception as error:  # noqa: BLE001 (a fault in one subject must not stop the others)
         reason = _fault(unit, plan, error)
+    if status is Status.FAILED and (plan.out / record.path_of(unit)).is_file():
+        reason += " (The maps that are there are those of an earlier run.)"
     outcome = Outcome(unit.name, status, reason, round(time.perf_counter() - start, 2), warnings)
     _note(outcome, plan.out / names.log(unit, OUTCOME))
     return outcome
@@ -97,7 +99,8 @@ def _process(unit: Unit, plan: Plan, progress: Progress) -> tuple[Status, tuple[
             return Status.UNCHANGED, earlier.warnings
         record.refuse_edited(earlier, plan)
     ours = () if earlier is None else tuple(earlier.outputs)
-    with UnitFiles(plan.out, unit.name, record=record.path_of(unit), ours=ours, run=plan.run) as out:
+    mine = record.path_of(unit)
+    with UnitFiles(plan.out, unit.name, record=mine, ours=ours, force=plan.force, run=plan.run) as out:
         progress(0.0, "Reading")
         loaded = _loaded(unit, plan)
         result = _computed(loaded, plan, part(progress, READ, COMPUTED))
@@ -110,7 +113,7 @@ def _process(unit: Unit, plan: Plan, progress: Progress) -> tuple[Status, tuple[
         provenance = told.provenance | {
             record.KEY: record.made(plan, before, told.provenance, {name: out.path(name) for name in out.written()})
         }
-        out.path(record.path_of(unit)).write_text(as_json(provenance), "utf-8")
+        out.path(mine).write_text(as_json(provenance), "utf-8")
     (plan.out / names.log(unit, TRACEBACK)).unlink(missing_ok=True)
     progress(1.0, "")
     return Status.DONE, tuple(told.provenance["warnings"])

@@ -251,8 +251,8 @@ class _Cohort:
     def _tell(self, units: int) -> None:
         """Tell how far the whole cohort is."""
         failed = sum(outcome.status is Status.FAILED for outcome in self.ended)
-        doing = "Cohort" if self.workers else "Waiting for workers"
-        said = f"{doing}: {len(self.ended)} of {units} over, {failed} failed, {len(self.running)} computing"
+        over = f"{len(self.ended)} of {units} over, {failed} failed"
+        said = f"{over}: {len(self.running)} computing" if self.workers else f"{over}, waiting for workers"
         self.progress((len(self.ended) + sum(self.fractions.values())) / max(1, units), said)
 
 

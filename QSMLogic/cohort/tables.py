@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ DIGITS = 7
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what it means, and the unit of its values, empty where they have none."""
+    """A column: its name, what it means, the unit of its values (empty: none), and what else is said of it."""
 
     name: str
-    description: str
+    description: str = ""
     unit: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def said(self) -> dict[str, Any]:
+        """Return what the JSON file says of it."""
+        words = {"Description": self.description, "Units": self.unit}
+        return {key: word for key, word in words.items() if word} | dict(self.more)
 
 
 def write(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -29,7 +35,7 @@ def write(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, Any
     lines = ["\t".join(column.name for column in columns)]
     lines += ["\t".join(_cell(row.get(column.name)) for column in columns) for row in rows]
     path.write_text("\n".join(lines) + "\n", "utf-8")
-    said = {c.name: {"Description": c.description} | ({"Units": c.unit} if c.unit else {}) for c in columns}
+    said = {column.name: column.said() for column in columns}
     path.with_suffix(".json").write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

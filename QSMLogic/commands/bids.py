@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from ..cohort.dataset import units
 from ..cohort.derivative import begin
+from ..cohort.group import QUALITY_TABLE, REGION_TABLE, write_group
+from ..cohort.index import INDEX, write_index
 from ..cohort.maps import KEPT
 from ..cohort.outcomes import TABLE, told, write_table
 from ..cohort.process import memory_needed, process
@@ -16,6 +19,7 @@ from ..cohort.schedulers import Where
 from ..cohort.unit import Outcome, Plan, Status, Unit
 from ..documents import listed
 from ..errors import InputError
+from ..io.parameters import DATA_SET
 from ..io.phase_scale import SCALES
 from ..io.sources import Sources
 from ..io.writing import FILES
@@ -24,7 +28,7 @@ from .chosen import add_settings, chosen_settings
 from .cluster import add_where, chosen_where
 from .terminal import Reporter, one_line
 
-LEVELS = ("participant",)
+PARTICIPANT, GROUP = LEVELS = "participant", "group"
 
 STOPPED = "Stopped; the acquisitions that were finished are kept, and the same command goes on from there."
 
@@ -90,6 +94,9 @@ def _work(args: argparse.Namespace) -> None:
         masks=None if args.mask_from is None else _placed(args.mask_from),
         labels=None if args.labels_from is None else _placed(args.labels_from),
     )
+    if args.level == GROUP:
+        _group(plan)
+        return
     with Reporter() as progress:
         found = units(
             plan.dataset,
@@ -99,6 +106,10 @@ def _work(args: argparse.Namespace) -> None:
             runs=args.run_label,
             progress=progress,
         )
+    if all(unit.nothing for unit in found):
+        first = found[0]
+        said = f"such as {first.name}: {first.candidate.problem}"
+        raise InputError(f"None of {len(found)} sessions has gradient-echo phase, {said}")
     begin(plan)
     _run(found, plan, where)
 
@@ -108,6 +119,17 @@ def _placed(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
+def _group(plan: Plan) -> None:
+    """Write the tables of all units, whose maps an earlier run made."""
+    if not (plan.out / DATA_SET).is_file():
+        raise InputError(f"{plan.out} holds no results of qsm bids: run level participant first.")
+    begin(plan)
+    for warning in write_group(plan.dataset, plan.out):
+        print(f"Warning: {one_line(warning)}", file=sys.stderr)
+    write_index(plan.out)
+    print(f"{plan.out}: {REGION_TABLE}, {QUALITY_TABLE} and {INDEX}")
+
+
 def _run(found: list[Unit], plan: Plan, where: Where) -> None:
     """Compute units, tell what became of them, and raise InputError where some failed."""
     ended: list[Outcome] = []
@@ -115,13 +137,16 @@ def _run(found: list[Unit], plan: Plan, where: Where) -> None:
         with Reporter() as progress:
             for outcome in outcomes(found, plan, where, progress, work=process, memory=memory_needed):
                 ended.append(outcome)
+    except InputError:
+        raise
     except BaseException as error:
         error.add_note(STOPPED)
         raise
     finally:
-        write_table(plan.out)
         for line in told(ended, len(found)):
             print(one_line(line), flush=True)
+        write_table(plan.out)
+        write_index(plan.out)
     failed = sum(outcome.status is Status.FAILED for outcome in ended)
     if failed:
         raise InputError(f"{failed} of {len(found)} acquisitions failed: {plan.out / TABLE} lists them with reasons.")

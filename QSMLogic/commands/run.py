@@ -12,6 +12,8 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import InputError
+from ..io.dicom_source import source_of
+from ..io.dicom_writing import write_series_of
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
 from ..io.writing import (
@@ -28,6 +30,7 @@ from ..io.writing import (
     write_maps,
 )
 from ..pipeline import Result
+from ..quality import doubts
 from ..report.account import Account, account
 from ..report.page import REPORT, write_page
 from ..roi import RegionStatistics, region_statistics, write_table
@@ -39,6 +42,8 @@ from .terminal import LineReporter, Reporter, end_with, one_line
 TEXTS = ("methods.txt", "references.bib", "settings.toml")
 FIGURE = "figure.png"
 TABLE = "regions.csv"
+DICOM = "chimap-dicom"
+"""Folder of chi as DICOM; no name that a folder of the scanner's images has, as --force replaces it."""
 
 
 def add(commands: Any) -> None:
@@ -53,6 +58,7 @@ def add(commands: Any) -> None:
     add_output(parser, keep=[FILES[name] for name in OPTIONAL])
     parser.add_argument("--uncompressed", action="store_true", help="images as .nii: larger, but written in no time")
     parser.add_argument("--figure", action="store_true", help=f"write {FIGURE} too (needs matplotlib)")
+    parser.add_argument("--dicom", action="store_true", help=f"write chi as DICOM too, to {DICOM} (from DICOM only)")
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
     )
@@ -71,19 +77,25 @@ def _run(args: argparse.Namespace) -> None:
         raise InputError(
             f"--mask and --masking {chosen} are two masks: leave one out, or join them (--masking given {chosen})."
         )
+    if args.dicom and named.acquisition is None:
+        raise InputError("--dicom writes into the study of DICOM images: name their folder with --folder.")
     written = kept(FILES, args.keep)
     ending = PLAIN if args.uncompressed else PACKED
     maps = [file_of(name, ending) for name in written]
     names = [*maps, *TEXTS, PROVENANCE, REPORT, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
+    names += [DICOM] * args.dicom
     others = [file_of(name, either) for name in FILES for either in ENDINGS]
-    with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE], force=args.force) as out:
+    with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE, DICOM], force=args.force) as out:
         loaded = load(named)
+        source = source_of(named.acquisition.files(), loaded.geometry) if named.acquisition and args.dicom else None
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
         told = account(args.command, named.files(), loaded, result)
         write_reports(out, told)
         rows = write_regions(out, loaded, result) if args.labels is not None else []
         write_page(out, told, loaded, result, rows)
+        if source is not None:
+            write_series_of(out.path(DICOM), result.maps["chi"], loaded.geometry, source, settings=told.settings)
         if args.figure:
             draw(out.path(FIGURE), loaded, result)
     print(
@@ -106,11 +118,12 @@ def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
 
 
 def write_reports(out: OutputFolder, told: Account) -> None:
-    """Write methods text, references, settings and provenance."""
+    """Write methods text, references, settings and provenance; what is doubtful of the map goes to standard error."""
     out.path("methods.txt").write_text(told.methods, "utf-8")
     out.path("references.bib").write_text(told.references, "utf-8")
     told.settings.write(out.path("settings.toml"))
     write_json(out, PROVENANCE, told.provenance)
+    warn(doubts(told.quality))
 
 
 def write_regions(

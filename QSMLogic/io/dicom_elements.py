@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +25,15 @@ def copy_elements(header: Any, made: Any, words: Sequence[str]) -> None:
             kind = dictionary_VR(tag)
             value = element.value + (b"\0" if kind == "UI" else b" ") * (len(element.value) % 2)
             element = element._replace(VR=kind, value=value, length=len(value), is_implicit_VR=False)
-        made[tag] = element
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a character set that is none, which is copied all the same
+            made[tag] = element
+    keep_bytes(made)
+
+
+def keep_bytes(made: Any) -> None:
+    """Have what was copied written as it is: pydicom would decode and encode it in a dataset that it has not read."""
+    made.set_original_encoding(False, True, made._character_set)
 
 
 def coded(value: str, scheme: str, meaning: str, sequence: str) -> Any:

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .bounded import BoundedFile
 from .candidate import Candidate, Stack
-from .dicom import find_in_files
-from .dicom_headers import unreadable
+from .dicom import dicom_files, find_dicom
+from .dicom_headers import unreadable as errors
+from .dicom_scan import said
+from .dicom_values import number_of
 from .nifti import Geometry
 
-IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID"]
+IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesNumber"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Source:
-    """Header of the first image, geometry of all, and for every slice the frames that show it."""
+    """Header of the first image of the first series, geometry of all, and for every slice the frames that show it."""
 
     header: Any
     geometry: Geometry
@@ -70,10 +73,11 @@ def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
 
     Raises InputError where none does, where they are of several acquisitions or patients, or cannot be read.
     """
-    found = find_in_files(files)
+    unreadable: list[str] = []
+    found = find_dicom(dicom_files(files, unreadable), unreadable)
     matching = [candidate for candidate in found if on_same_voxels(candidate, geometry)]
     if not matching:
-        raise InputError(_differs(found, geometry))
+        raise InputError(_differs(found, geometry, unreadable))
     if len(matching) > 1:
         raise InputError(
             f"{len(matching)} acquisitions lie on the voxels of the map: give the DICOM files of the one it was made "
@@ -87,7 +91,8 @@ def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
     for k in range(stacks[0].geometry.shape[2]):
         frames = [stack.frames[k] for stack in stacks]
         slices.append(tuple(_reference(identities[frame.path], frame.index) for frame in frames))
-    return Source(_read(paths[0]), stacks[0].geometry, tuple(slices))
+    lowest = min(paths, key=lambda path: said([identities[path]], "SeriesNumber", number_of) or 0)
+    return Source(_read(lowest), stacks[0].geometry, tuple(slices))
 
 
 def _matching(candidate: Candidate, geometry: Geometry) -> list[Stack]:
@@ -96,10 +101,11 @@ def _matching(candidate: Candidate, geometry: Geometry) -> list[Stack]:
     return [stack for stack in stacks if not onto(empty, geometry, stack.geometry)[1]]
 
 
-def _differs(found: Sequence[Candidate], geometry: Geometry) -> str:
+def _differs(found: Sequence[Candidate], geometry: Geometry, broken: Sequence[str]) -> str:
     stacks = [v for c in found for volumes in c.volumes.values() for v in volumes if isinstance(v, Stack)]
     if not stacks:
-        return "The DICOM files hold no gradient-echo acquisition that the map could be linked to: give those it is of."
+        why = " ".join([*(candidate.problem for candidate in found), *broken][:1])
+        return f"The DICOM files hold no gradient-echo acquisition that the map could be linked to. {why}".strip()
     _, difference = onto(np.empty((0, 0, 0)), geometry, stacks[0].geometry)
     return (
         f"The map does not lie on the voxels of the DICOM images: {difference}. Give the DICOM files that it was made "
@@ -112,10 +118,10 @@ def _read(path: Path, tags: Sequence[str] | None = None) -> Any:
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), BoundedFile(path) as file:
             warnings.simplefilter("ignore")
-            return dcmread(path, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
-    except unreadable():
+            return dcmread(file, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
+    except errors():
         raise InputError(f"{path.name} is a damaged DICOM file. Export it again.") from None
 
 
@@ -125,10 +131,10 @@ def _refuse_several(identities: dict[Path, Any]) -> None:
         lacking = [word for word in IDENTITY[:4] if not identity.get(word)]
         if lacking:
             raise InputError(f"{path.name} has no {lacking[0]}, which a link to it needs. Export it again.")
-    for word, said in (("StudyInstanceUID", "studies"), ("PatientID", "patients")):
+    for word, kind in (("StudyInstanceUID", "studies"), ("PatientID", "patients")):
         several = {str(identity.get(word, "")) for identity in identities.values()}
         if len(several) > 1:
-            raise InputError(f"The DICOM images are of {len(several)} {said}: give those of one.")
+            raise InputError(f"The DICOM images are of {len(several)} {kind}: give those of one.")
 
 
 def _reference(identity: Any, index: int) -> Reference:

@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..report.windows import window
 from ..settings import Settings
 from .dicom_derivation import derivation
-from .dicom_elements import as_decimal, coded, copy_elements, encoded, save
+from .dicom_elements import as_decimal, coded, copy_elements, encoded, keep_bytes, save
 from .dicom_quantity import QUANTITIES, Stored, stored
 from .dicom_scan import said, scan_elements
 from .dicom_source import Reference, Source, onto, source_of
@@ -73,10 +73,27 @@ def write_series(
     Raises InputError where the sources are others, a value does not fit 16 bits, a file exists (unless force) or cannot
     be written.
     """
+    source = source_of(sources, geometry)
+    return write_series_of(folder, image, geometry, source, name=name, unit=unit, settings=settings, force=force)
+
+
+def write_series_of(
+    folder: Path,
+    image: np.ndarray,
+    geometry: Geometry,
+    source: Source,
+    *,
+    name: str = "chi",
+    unit: str | None = None,
+    settings: Settings | None = None,
+    force: bool = False,
+) -> list[Path]:
+    """Write a map as `write_series` does, of sources that were read and checked before."""
     if image.shape != geometry.shape:
         raise InputError(f"The map has shape {image.shape} but its geometry {geometry.shape}: they must be equal.")
-    source = source_of(sources, geometry)
-    turned, _ = onto(image, geometry, source.geometry)
+    turned, difference = onto(image, geometry, source.geometry)
+    if difference:
+        raise InputError(f"The map does not lie on the voxels of the DICOM images: {difference}.")
     made = _series(stored(turned, name, unit), source, name, derivation(settings))
     files = [f"{name}-{k + 1:04}.dcm" for k in range(len(made))]
     old = [path.name for path in Path(folder).glob(f"{name}-[0-9][0-9][0-9][0-9].dcm")]
@@ -95,6 +112,7 @@ def _series(content: Stored, source: Source, name: str, description: str) -> lis
     for k, references in enumerate(source.slices):
         dataset = Dataset()
         dataset.update(shared)
+        keep_bytes(dataset)
         _place(dataset, source.geometry, k)
         _refer(dataset, references)
         _put_voxels(dataset, content.values[:, :, k].T)

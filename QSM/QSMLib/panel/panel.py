@@ -24,6 +24,7 @@ from .mask import MaskSection
 from .measure import MeasureSection
 from .methods import MethodSection
 from .output import OutputSection
+from .report import ReportSection
 from .run import RunSection
 from .scale_cache import ScaleCache
 from .section import COLOURS
@@ -58,6 +59,7 @@ class Panel(VTKObservationMixin):
             OutputSection(ui.outputCollapsibleButton, self),
             self.runSection,
             ShowSection(ui.showCollapsibleButton, self),
+            ReportSection(ui.reportCollapsibleButton, self),
             MeasureSection(ui.measureCollapsibleButton, self),
         ]
         self.say("")

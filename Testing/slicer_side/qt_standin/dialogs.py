@@ -1,4 +1,4 @@
-"""Dialogues wait for a person: in a test they are refused, unless the test puts its answer in their place.
+"""Dialogues and browsers wait for a person: in a test they are refused, unless the test puts its answer in their place.
 
 PythonQt returns the path alone from QFileDialog, where PySide adds the filter: an answer has to be just that.
 """
@@ -11,6 +11,7 @@ ASKING = {
     "QMessageBox": ("about", "critical", "information", "question", "warning"),
     "QColorDialog": ("getColor",),
     "QDialog": ("exec", "exec_"),
+    "QDesktopServices": ("openUrl",),
 }
 
 
