@@ -16,6 +16,7 @@ from .misfit import Measured
 from .operators import inverse, transform, wave_numbers
 from .parallel import each, slabs
 from .progress import Progress, part, rising
+from .slab_differences import after, before, return_after, return_before
 from .solvers import OVER_RELAXATION, PASS_VOXELS, Split, converged, relative_change
 from .total_variation import (
     COARSE_SHARE,
@@ -34,28 +35,31 @@ BEND = 8.0
 """Weight of the second order over that of the first, per voxel side. With 2, slopes explain what background is left:
 the error of a brain from raw phase is three points higher."""
 
+TINY = np.finfo(np.float32).tiny
+"""Where there is nothing to pay for, no number is divided by zero."""
+
 
 @dataclass(frozen=True)
 class Slopes:
-    """Weights of the two terms: strength (ppm mm) of gradient less slopes, bend (ppm mm2) of the slopes' gradient."""
+    """Weights of the two terms: strength (ppm mm) of gradient less slopes, times length (mm) of slopes' bend."""
 
     strength: float
-    bend: float
+    length: float
 
     @property
     def penalty(self) -> float:
-        """Of the split of the first term."""
+        """Of the split of the first term, whose shrinkage is SHRINKAGE."""
         return self.strength / SHRINKAGE
 
     @property
     def bend_penalty(self) -> float:
-        """Of the split of the second term: as stiff as the first over the length that is their ratio."""
-        return self.penalty * (self.bend / self.strength) ** 2
+        """Of the split of the second term: as stiff as the first over the length."""
+        return self.penalty * self.length**2
 
     @property
     def bend_shrinkage(self) -> float:
         """ppm/mm2; threshold of the second term's shrinkage."""
-        return self.bend / self.bend_penalty
+        return SHRINKAGE / self.length
 
 
 def inverted(
@@ -167,7 +171,7 @@ class _Level:
             for axis, size in enumerate(self.grid.voxel_size):
                 here = state[axis, slab]
                 if x is not None and slopes is not None:
-                    step = _after(x, axis, slab)
+                    step = after(x, axis, slab)
                     step *= np.float32(1 / size)
                     step -= slopes[axis, slab]
                     step *= np.float32(OVER_RELAXATION)
@@ -177,7 +181,7 @@ class _Level:
                 flux = _flux(here, rest, self.slopes.penalty)
                 np.negative(flux, out=falls[axis, slab])
                 flux *= np.float32(1 / size)
-                _return_after(right[slab], flux, axis)
+                return_after(right[slab], flux, axis)
                 if axis == 0:
                     leaving += flux[-1]
             if self.outside is not None:
@@ -196,33 +200,38 @@ class _Level:
         bound, state = np.float32(self.slopes.bend_shrinkage), self.states[2]
         sizes = self.grid.voxel_size
 
-        def fill(slab: slice) -> np.ndarray:
-            leaving = np.zeros((3, *self.grid.shape[1:]), np.float32)
+        def fill(slab: slice) -> tuple[np.ndarray, np.ndarray]:
+            back, on = (np.zeros((3, *self.grid.shape[1:]), np.float32) for _ in range(2))
             for place, (one, other) in enumerate(PAIRS):
+                difference, back_flow = (before, return_before) if one == other else (after, return_after)
                 here = state[place, slab]
                 if slopes is not None:
-                    bend = _before(slopes[one], other, slab) * np.float32(OVER_RELAXATION / 2 / sizes[other])
-                    bend += _before(slopes[other], one, slab) * np.float32(OVER_RELAXATION / 2 / sizes[one])
-                    here += bend
+                    for part_of, along in ((one, other), (other, one)):
+                        here += difference(slopes[part_of], along, slab) * np.float32(
+                            OVER_RELAXATION / 2 / sizes[along]
+                        )
                 rest = np.clip(here, -bound, bound)
                 rest *= self.bends[place, slab]
                 flux = _flux(here, rest, self.slopes.bend_penalty)
                 for part_of, along in {(one, other), (other, one)}:
                     flow = flux * np.float32(1 / sizes[along])
-                    _return_before(falls[part_of, slab], flow, along)
-                    if along == 0:
-                        leaving[part_of] += flow[0]
-            return leaving
+                    back_flow(falls[part_of, slab], flow, along)
+                    if along == 0 and one == other:
+                        back[part_of] += flow[0]
+                    elif along == 0:
+                        on[part_of] += flow[-1]
+            return back, on
 
-        for slab, leaving in zip(self.parts, each(fill, self.parts), strict=True):
-            falls[:, slab.start - 1] -= leaving
+        for slab, (back, on) in zip(self.parts, each(fill, self.parts), strict=True):
+            falls[:, slab.start - 1] -= back
+            falls[:, slab.stop % self.grid.shape[0]] += on
 
 
 class _Waves:
     """The equations of the map and its slopes, one set of four for every wave.
 
-    With d the forward and u the backward difference of a wave, the slopes solve (p + q u u*) v = b + r d x: a number
-    plus a matrix of rank one, which leaves one equation for x.
+    With d the forward difference of a wave, the slopes solve (p + q d d*) v = b + r d x: a number plus a matrix of rank
+    one, which leaves one equation for x.
     """
 
     def __init__(self, grid: Grid, kernel: np.ndarray, data_penalty: float, slopes: Slopes, fixed: float) -> None:
@@ -238,24 +247,19 @@ class _Waves:
             d = [self.steps[0][slab], self.steps[1], self.steps[2]]
             kernel = self.kernel[slab]
             square = sum(np.square(np.abs(step)) for step in d)
-            twice = sum(step * step for step in d)
-            own = self.first + self.second * square
+            own = self.first + self.second * square + TINY
             both = own + self.second * square
-            across = -sum(step * slope[slab] for step, slope in zip(d, slopes, strict=True))
             along = sum(np.conj(step) * slope[slab] for step, slope in zip(d, slopes, strict=True))
-            along += (self.second * np.conj(twice)) * (across / both)
-            right = x[slab] + kernel * through[slab] + (self.first / own) * along
-            system = self.data_penalty * kernel * kernel + self.first * square + self.fixed
-            system -= (self.first**2 / own) * (square - self.second * np.square(np.abs(twice)) / both)
+            right = x[slab] + kernel * through[slab] + (self.first / both) * along
+            system = self.data_penalty * kernel * kernel + self.fixed + self.first * square * (1 - self.first / both)
             here = np.divide(right, system, out=np.zeros_like(right), where=system > 0)
             x[slab] = here
             np.multiply(here, kernel, out=through[slab])
-            # The slopes of the map alone add to b: their part along u follows from the map's.
-            across -= self.first * twice * here
-            across *= self.second / both
+            along += (self.first * square) * here
+            along *= self.second / both
+            np.subtract(self.first * here, along, out=along)
             for step, slope in zip(d, slopes, strict=True):
-                slope[slab] += self.first * step * here
-                slope[slab] += np.conj(step) * across
+                slope[slab] += step * along
                 slope[slab] /= own
 
         each(fill, slabs(x.shape, PASS_VOXELS))
@@ -272,51 +276,12 @@ def _flux(state: np.ndarray, rest: np.ndarray, penalty: float) -> np.ndarray:
     return flux
 
 
-def _after(image: np.ndarray, axis: int, slab: slice) -> np.ndarray:
-    """Next voxel along an axis less the voxel, of a slab; periodic."""
-    here = image[slab]
-    if axis:
-        return np.roll(here, -1, axis) - here
-    out = np.empty_like(here)
-    np.subtract(here[1:], here[:-1], out=out[:-1])
-    np.subtract(image[slab.stop % image.shape[0]], here[-1], out=out[-1])
-    return out
-
-
-def _before(image: np.ndarray, axis: int, slab: slice) -> np.ndarray:
-    """Voxel less the one before along an axis, of a slab; periodic."""
-    here = image[slab]
-    if axis:
-        return here - np.roll(here, 1, axis)
-    out = np.empty_like(here)
-    np.subtract(here[1:], here[:-1], out=out[1:])
-    np.subtract(here[0], image[slab.start - 1], out=out[0])
-    return out
-
-
-def _return_after(out: np.ndarray, flux: np.ndarray, axis: int) -> None:
-    """Add the adjoint of `_after`; what goes to the next slab is left to the caller."""
-    out -= flux
-    if axis:
-        out += np.roll(flux, 1, axis)
-    else:
-        out[1:] += flux[:-1]
-
-
-def _return_before(out: np.ndarray, flux: np.ndarray, axis: int) -> None:
-    """Add the adjoint of `_before`; what goes to the slab before is left to the caller."""
-    out += flux
-    if axis:
-        out -= np.roll(flux, -1, axis)
-    else:
-        out[:-1] -= flux[1:]
-
-
 def _bends_count(counts: np.ndarray) -> np.ndarray:
     """Whether all the slopes that a part of their gradient is made of lie between voxels of the mask: (6, x, y, z)."""
-    return np.stack(
-        [
-            counts[one] & counts[other] & np.roll(counts[one], 1, other) & np.roll(counts[other], 1, one)
-            for one, other in PAIRS
-        ]
-    )
+
+    def whole(one: int, other: int) -> np.ndarray:
+        if one == other:
+            return counts[one] & np.roll(counts[one], 1, one)
+        return counts[one] & np.roll(counts[one], -1, other) & counts[other] & np.roll(counts[other], -1, one)
+
+    return np.stack([whole(*pair) for pair in PAIRS])

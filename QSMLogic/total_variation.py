@@ -120,6 +120,11 @@ def inverted(
     return solved("free", part(progress, 0.5, 1))
 
 
+def centred(chi: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return chi less its mean in the mask, zero outside: beside free sources outside, a constant makes no field."""
+    return np.where(mask, chi - chi[mask].mean(), np.float32(0))
+
+
 def variation_split(mask: np.ndarray, threshold: float, penalty: float, weight: np.ndarray | None = None) -> Split:
     """L1 norm of the gradient between voxels that both lie in the mask; threshold is its weight over the penalty.
 

@@ -17,9 +17,9 @@ from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.pipeline import run_stage
 
 MEASURED_IMAGES = ("phase", "conditioned", "unwrapped", "total_field", "local_field", "chi")
-EXCHANGED, FLIPPED = 5e-3, 1e-2
+EXCHANGED, FLIPPED, SEEN_FROM_OUTSIDE = 5e-3, 1e-2, 2e-2
 """What a turned image may differ by, of its variation: rounding, which iterations carry on; with axes flipped, the
-noise is also estimated from other blocks of voxels."""
+noise is also estimated from other blocks of voxels, and sources outside the mask have room on the other side."""
 TIES = 0.999
 """Share of the voxels that have to agree: a tie on a spanning tree may go the other way."""
 SAME_MASK = 0.985
@@ -124,7 +124,8 @@ def test_a_turned_image_gives_the_turned_answer(stage, name, flips, tolerance):
     straight = on_small(stage, name)
     turned = run(stage, name, {key: turn(value, flips) for key, value in small().items()})
     for output, image in straight.arrays.items():
-        limit = 1 if image.dtype == bool else tolerance
+        outside = tolerance == FLIPPED and stage == "single_step"
+        limit = 1 if image.dtype == bool else SEEN_FROM_OUTSIDE if outside else tolerance
         assert difference(stage, turned.outputs[output], turn(image, flips)) <= limit, output
 
 

@@ -70,6 +70,9 @@ def test_every_reference_is_complete(key):
 @pytest.mark.parametrize("method", EVERY_METHOD, ids=lambda m: f"{m.stage}-{m.name}")
 def test_every_method_says_what_it_did_and_cites_what_exists(method):
     said = method.described()
+    if (method.stage, method.name) == ("single_step", "none"):
+        assert not said  # where nothing stands in for the other stages, there is nothing to say
+        return
     assert said[0].isupper()
     assert not said.endswith(".")
     assert not set("{}") & set(said)

@@ -59,7 +59,7 @@ def tgv(
     chi = inverted(
         data,
         lambda level: phase_split(level.field, level.weight, radians),
-        Slopes(strength, strength * ratio * grid.voxel_volume ** (1 / 3)),
+        Slopes(strength, ratio * grid.voxel_volume ** (1 / 3)),
         exterior,
         tolerance=tolerance,
         iterations=iterations,

@@ -12,7 +12,7 @@ from ..phase_laplacian import field_from_laplacian, field_laplacian, with_all_ne
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..total_generalized_variation import BEND, Slopes, inverted
-from ..total_variation import automatic_weight
+from ..total_variation import automatic_weight, centred
 
 EXACT = 1e-3
 """Fall of the residual at which the field with the phase's Laplacian is good enough."""
@@ -52,8 +52,8 @@ def tgv(
 
     Parameters: phase (x, y, z, echo) rad, wrapped, without an offset; mask (x, y, z) bool; echo_times s; field_strength
     T; magnitude (x, y, z, echo), or None for equal ones; weights (x, y, z), of the data, or None for equal ones.
-    Returns: chi (x, y, z) float32, ppm, zero outside inner; inner (x, y, z) bool, the mask without its outermost
-    voxels. Raises: InputError where no voxel has all its neighbours in the mask.
+    Returns: chi (x, y, z) float32, ppm, mean zero in inner, zero outside; inner (x, y, z) bool, the mask without its
+    outermost voxels. Raises: InputError where no voxel has all its neighbours in the mask.
 
     Notes: the paper's misfit is the smallest field whose Laplacian is that of the misfit: the same as the misfit of the
     field itself to sources in the mask and any outside it. That problem is solved here by ADMM with transforms, instead
@@ -71,11 +71,11 @@ def tgv(
     chi = inverted(
         data,
         lambda level: squared_split(level.field, level.weight),
-        Slopes(strength, strength * ratio * grid.voxel_volume ** (1 / 3)),
+        Slopes(strength, ratio * grid.voxel_volume ** (1 / 3)),
         "free",
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.2, 0.98),
     )
     progress(1.0, "")
-    return data.window.paste(chi) * inner, inner
+    return centred(data.window.paste(chi), inner), inner
