@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -30,8 +30,8 @@ PRESETS = Path(__file__).parent / "presets"
 COMBINE = ("intersection", "union")
 """How a second mask joins what the steps before it made."""
 
-STOOD_IN_FOR = ("unwrapping", "field", "background", "inversion")
-"""What a single-step method may do itself: from where its inputs are there, nothing else is run."""
+CHAIN = ("conditioning", "unwrapping", "field", "background", "inversion")
+"""From phase to susceptibility, stage by stage; a single-step method stands in for the last ones."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,19 @@ class Settings:
     @property
     def stages(self) -> tuple[str, ...]:
         """Names of the stages that are carried out: a single-step method stands in for those it does not start from."""
-        wanted, skipped = set(METHODS["single_step"][self.single_step.method].inputs), set()
-        for stage in reversed(STOOD_IN_FOR):
-            if STAGES[stage].outputs[0] in wanted:
-                wanted |= set(METHODS[stage][getattr(self, stage).method].inputs)
-            else:
-                skipped.add(stage)
-        return tuple(stage for stage in STAGES if stage not in skipped)
+        single = METHODS["single_step"][self.single_step.method]
+        before = self.stages_to(single.inputs)
+        return tuple(stage for stage in STAGES if stage in before or stage not in CHAIN)
+
+    def stages_to(self, wanted: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:
+        """Names of the stages from the phase on that make the data wanted, where some data are given."""
+        given = set(given)
+        missing, found = set(wanted) - given, []
+        for stage in reversed(CHAIN):
+            if STAGES[stage].outputs[0] in missing:
+                missing |= set(METHODS[stage][getattr(self, stage).method].inputs) - given
+                found.insert(0, stage)
+        return tuple(found)
 
     @classmethod
     def preset(cls, name: str = "default") -> Self:

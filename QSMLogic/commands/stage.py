@@ -70,7 +70,8 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
     parser = add_command(methods, method.name, _work, f"{method.label}: {method.summary}")
     parser.set_defaults(method=method, stage=stage)
     needed = (*method.inputs, *method.optional_inputs)
-    add_echoes(parser, RAW if set(needed) & set(FROM_PHASE) else ("magnitude",))
+    from_phase = stage == "single_step" or set(needed) & set(FROM_PHASE)
+    add_echoes(parser, RAW if from_phase else ("magnitude",))
     group = parser.add_argument_group("maps to start from")
     for name, content in MAPS.items():
         if name in needed:
@@ -79,7 +80,7 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
     if "labels" in needed:
         group.add_argument("--labels", type=Path, metavar="FILE", help="regions, whole numbers")
     add_facts(parser)
-    if method.stage != stage:
+    if method.stage != stage or stage == "single_step":
         names = listed(METHODS["conditioning"])
         parser.add_argument("--conditioning", metavar="METHOD", help=f"what is done to the phase before: {names}")
     add_output(parser, keep=[FILES[name] for name in _made(method, stage) if name not in RESULTS])
@@ -89,18 +90,24 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
 def _made(method: Method, stage: str) -> list[str]:
     """Names of the maps that a command makes."""
     stages = (stage,) if method.stage == stage else TO_FIELD
-    return [name for stage in stages for name in STAGES[stage].outputs if name in FILES]
+    if stage == "single_step":
+        stages = (*Settings.preset().stages_to(method.inputs), stage)
+    return list(dict.fromkeys(name for stage in stages for name in STAGES[stage].outputs if name in FILES))
 
 
 def _steps(args: argparse.Namespace) -> dict[str, Step]:
     """Return the steps of a command by their stages."""
     method: Method = args.method
     own = Step(method.name, chosen(args, method))
-    if method.stage == args.stage:
+    if method.stage == args.stage != "single_step":
         return {method.stage: own}
     changes = {} if args.conditioning is None else {"conditioning.method": args.conditioning}
-    settings = replace(Settings.preset().changed(changes), unwrapping=own)
-    return {stage: getattr(settings, stage) for stage in TO_FIELD}
+    settings = replace(Settings.preset().changed(changes), **{method.stage: own})
+    stages: tuple[str, ...] = TO_FIELD
+    if args.stage == "single_step":
+        given = [name for name in MAPS if vars(args).get(name) is not None]
+        stages = (*settings.stages_to(method.inputs, given), args.stage)
+    return {stage: getattr(settings, stage) for stage in stages}
 
 
 def _work(args: argparse.Namespace) -> None:
