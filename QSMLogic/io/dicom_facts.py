@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .bounded import BoundedFile
 from .dicom_kinds import image_type
 from .dicom_values import number_of, numbers_of, text_of, words_of
 
@@ -79,7 +80,7 @@ def siemens_protocol(path: Path) -> dict[str, Any]:
     """
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
-    with path.open("rb") as file:
+    with BoundedFile(path) as file:
         header = dcmread(file, stop_before_pixels=True)
     values = [element.value for element in header.iterall() if element.tag in SIEMENS_PROTOCOLS]
     text = "\n".join(value.decode("latin-1") for value in values if isinstance(value, bytes))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .bounded import BoundedFile
 from .candidate import Frame, clean
 from .dicom_coils import coil_of, orders_of
 from .dicom_facts import facts_of
@@ -115,7 +116,7 @@ def read_slices(path: Path) -> list[Slice]:
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings(), BoundedFile(path) as file:
             warnings.simplefilter("ignore")
             if DEFLATED in file.read(1024):
                 raise InputError(f"{path.name} is compressed as a whole (deflated): export it without.")
