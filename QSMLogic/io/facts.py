@@ -96,4 +96,4 @@ def _kept(name: str, value: Any) -> Any:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_NUMBER:
         return None
-    return int(value) if isinstance(value, int) else float(value)
+    return int(value) if float(value).is_integer() else float(value)
