@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,9 @@ from .. import __version__
 from ..io.archive import archives_of, origin_of
 
 LIBRARIES = ("numpy", "scipy", "SimpleITK")
+
+FRONT_END = "QSM_FRONT_END"
+"""Variable of the environment in which a program that starts a run says what it is, such as "3D Slicer 5.12.4"."""
 
 
 def provenance(
@@ -34,6 +38,7 @@ def provenance(
     return {
         "versions": versions(),
         "system": platform.platform(),
+        **({"front_end": os.environ[FRONT_END]} if os.environ.get(FRONT_END) else {}),
         "command": shlex.join(command),
         "settings": dict(settings),
         "inputs": [fingerprint(path) for path in (*archives_of(read), *read)],
