@@ -130,6 +130,13 @@ def reported(run, loaded, result=None):
     return {item.name: item for item in reporting(run.told, loaded, result or run.result)}
 
 
+@pytest.mark.parametrize(
+    ("options", "state"), [("FC", MET), (["PFP", "FC_FREQ_AX_GEMS"], MET), ("PFP", UNKNOWN), (None, UNKNOWN)]
+)
+def test_flow_compensation_is_known_where_the_scan_options_name_it(small_run, options, state):
+    assert reported(small_run, small_run.with_facts(ScanOptions=options))["Flow compensation"].state == state
+
+
 def test_what_every_run_knows_is_stated(small_run):
     told = reported(small_run, small_run.loaded)
     assert told["Field strength"].value == "3 T"
@@ -175,4 +182,4 @@ def test_a_reference_region_is_told_against_the_whole_brain(small_run):
 def test_states_are_counted(small_run):
     items = reporting(small_run.told, small_run.loaded, small_run.result)
     assert sum(counted(items).values()) == len(items)
-    assert counted(items)[UNKNOWN] == len(FROM_HEADERS) + len(ONLY_BY_HAND)
+    assert counted(items)[UNKNOWN] == len(FROM_HEADERS) + len(ONLY_BY_HAND) + 1
