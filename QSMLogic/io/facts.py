@@ -65,7 +65,7 @@ def contradictions(facts: Mapping[str, Any], known: Acquisition) -> list[str]:
             said.append(
                 f"The imaging frequency, {frequency:g} MHz, is that of protons at {true:.4g} T, but the field strength "
                 f"is said to be {strength:g} T ({known.sources['field_strength']}): susceptibility is off "
-                f"by {100 * off:.2g} %. If the frequency is right, give that field strength (--field-strength {true:.4g})."
+                f"by {100 * off:.2g} %. If the frequency is right, give that strength (--field-strength {true:.4g})."
             )
     repetition = _first(facts.get("RepetitionTimeExcitation") or facts.get("RepetitionTime"))
     if repetition and known.echo_times and repetition <= max(known.echo_times):
