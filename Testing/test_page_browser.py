@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dicom_files import SIEMENS, write_volume
 
+from QSMLogic.cli import main
 from QSMLogic.report.index import Entry, index_page
 from QSMLogic.report.page import page
 from QSMLogic.report.pictures import thumbnail
@@ -170,3 +172,31 @@ def test_hostile_names_in_the_index_are_text(browser, tmp_path):
     assert browser.value("typeof owned") == "undefined"
     assert browser.value("document.querySelectorAll('script, style').length") == 2
     assert browser.value("document.querySelector('tbody th').textContent") == HOSTILE
+
+
+def test_hostile_tags_of_dicom_files_are_text(browser, small_run, tmp_path, capsys):
+    tags = {
+        "SeriesDescription": "<img src=x onerror='owned = 1'>",
+        "ProtocolName": "\u202e</script><script>owned = 1</script>",
+        "SoftwareVersions": "'\"><svg onload='owned = 1'>",
+        "ScanOptions": ["FC", "<b>"],
+    }
+    scan = small_run.loaded.scan
+    for echo, time in enumerate(scan.echo_times):
+        timing = {"EchoTime": 1000 * time, "EchoNumbers": echo + 1, "SpecificCharacterSet": "ISO_IR 192"}
+        phase = np.rint((scan.phase[..., echo] + np.pi) / (2 * np.pi) * 4095).astype(int)
+        magnitude = np.rint(scan.magnitude[..., echo] / scan.magnitude.max() * 4095).astype(int)
+        scale = {"RescaleSlope": 2, "RescaleIntercept": -4096, "RescaleType": "US"}
+        apart = {"SeriesNumber": 6, "SeriesInstanceUID": "1.2.9.6"}
+        folder = tmp_path / "<scans>" / str(echo)
+        write_volume(folder / "magnitude", magnitude, SIEMENS, "magnitude", **timing, **tags)
+        write_volume(folder / "phase", phase, SIEMENS, "phase", **timing, **scale, **apart, **tags)
+    words = ["run", "--folder", str(tmp_path / "<scans>"), "--out", str(tmp_path / "out")]
+    words += ["--masking", "threshold", "--background", "sharp", "--inversion", "tkd"]
+    assert main([*words, "--set", "background.radius=2"]) == 0, capsys.readouterr().err
+    browser.open(tmp_path / "out" / "report.html")
+    assert browser.value("typeof owned") == "undefined"
+    assert browser.complaints() == []
+    assert browser.value("document.querySelector('h1').textContent") == tags["SeriesDescription"]
+    assert tags["SoftwareVersions"] in browser.value("document.querySelector('#acquisition').textContent")
+    assert "scans" in browser.value("document.querySelector('#provenance').textContent")
