@@ -27,7 +27,7 @@ TEXTS = {
 LISTS = {"ScanningSequence": "ScanningSequence", "SequenceVariant": "SequenceVariant", "ScanOptions": "ScanOptions"}
 NUMBERS = {
     "MagneticFieldStrength": "MagneticFieldStrength", "FlipAngle": "FlipAngle", "PixelBandwidth": "PixelBandwidth",
-    "SeriesNumber": "SeriesNumber", "SliceThickness": "SliceThickness",
+    "SliceThickness": "SliceThickness",
     "SpacingBetweenSlices": "SpacingBetweenSlices", "NumberOfAverages": "NumberOfAverages",
 }  # fmt: skip
 """Facts by name: the keyword of the element that holds them."""
@@ -47,6 +47,7 @@ def facts_of(chain: list[Any], manufacturer: str) -> dict[str, Any]:
     facts["ImagingFrequency"] = number_of(chain, "ImagingFrequency") or number_of(chain, "TransmitterFrequency")
     facts["RepetitionTime"] = timing and timing / 1000
     facts["EchoTrainLength"] = int(train or number_of(chain, "GradientEchoTrainLength") or 0)
+    facts["SeriesNumber"] = int(number_of(chain, "SeriesNumber") or 0)
     facts["NumberOfEchoes"] = int(number_of(chain, GE_ECHOES) or 0) if manufacturer.startswith("GE") else 0
     facts["ImageType"] = words_of(chain, "FrameType") or words_of(chain, "ImageType")
     facts["AcquisitionMatrix"] = acquired(chain)
