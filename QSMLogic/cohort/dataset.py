@@ -125,7 +125,7 @@ def _with_suffix(unit: Unit) -> Unit:
 def _empty(home: dict[str, str]) -> Unit:
     """Return the unit of a session without gradient-echo images."""
     name = named(home)
-    return Unit(name, home, Candidate(name, "BIDS", "", {}, problem=NO_IMAGES), nothing=True)
+    return Unit(name, home, Candidate(name, "BIDS", "", {}, problem=NO_IMAGES, facts={}), nothing=True)
 
 
 def _labels(key: str, labels: Sequence[str]) -> list[str]:
