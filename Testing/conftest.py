@@ -9,12 +9,12 @@ from QSMLogic.phantom import Phantom, head_phantom
 pytest_plugins = [
     "bids_cohort",
     "browser",
-    "command_line",
-    "measuring",
-    "panel_user",
-    "slicer_nodes",
-    "slicer_side.fixtures",
     "small_run",
+    "command_line",
+    "slicer_side.fixtures",
+    "slicer_nodes",
+    "panel_user",
+    "measuring",
 ]
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
