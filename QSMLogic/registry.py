@@ -23,6 +23,9 @@ MOST_VOLUMES = 25.0
 CHOSEN = "chosen automatically"
 """How a parameter left to the method reads in a text."""
 
+ONE_ECHO = "one echo"
+"""When a method says another sentence; other occasions are a switch that is on, by its name, or "not" and its name."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -122,6 +125,8 @@ class Method:
     function: Callable[..., Any]
     cite: tuple[str, ...]
     sentence: str
+    otherwise: Mapping[str, str]
+    """Sentences to say instead, by the occasion (see ONE_ECHO); the first that applies is said."""
     volumes: float
     """Peak memory of a call beyond its inputs, in float32 volumes of the image's size, as measured with four echoes and
     a mask that fills the image; where the mask fills less, methods take less."""
@@ -140,10 +145,17 @@ class Method:
                 raise InputError(f"{self.label} has no parameter {name!r}; its parameters: {offered}")
         return {n: p.checked(chosen[n], self.label) if n in chosen else p.default for n, p in known.items()}
 
-    def described(self, **chosen: Any) -> str:
-        """Return the sentence of the methods section for these settings."""
+    def described(self, echoes: int | None = None, words: Mapping[str, str] | None = None, /, **chosen: Any) -> str:
+        """Return the sentence of the methods section for these settings.
+
+        echoes: how many there are, where it is known; words: what to say in place of a parameter's value, by its name.
+        """
         values = self.settings(**chosen)
-        return self.sentence.format(**{n: CHOSEN if v is None else v for n, v in values.items()})
+        occasions = {ONE_ECHO} if echoes == 1 else set()
+        occasions |= {name if value else f"not {name}" for name, value in values.items() if isinstance(value, bool)}
+        sentence = next((said for when, said in self.otherwise.items() if when in occasions), self.sentence)
+        told = {name: CHOSEN if value is None else value for name, value in values.items()} | dict(words or {})
+        return sentence.format(**told)
 
     @property
     def summary(self) -> str:
@@ -156,7 +168,13 @@ METHODS: dict[str, dict[str, Method]] = {name: {} for name in STAGES}
 
 
 def method(
-    *, stage: str, label: str, cite: tuple[str, ...], sentence: str, volumes: float = MOST_VOLUMES
+    *,
+    stage: str,
+    label: str,
+    cite: tuple[str, ...],
+    sentence: str,
+    otherwise: Mapping[str, str] = MappingProxyType({}),
+    volumes: float = MOST_VOLUMES,
 ) -> Callable[[Callable], Callable]:
     """Register a function as a method of a stage.
 
@@ -180,15 +198,25 @@ def method(
             else:
                 data[argument.default is inspect.Parameter.empty].append(argument.name)
         required, optional = tuple(data[True]), tuple(data[False])
-        record = Method(stage, name, label, function, cite, sentence, volumes, required, optional, tuple(parameters))
-        unknown = set(re.findall(r"{(\w+)", sentence)) - {p.name for p in parameters}
-        if unknown:
-            raise TypeError(f"the sentence of {name} names {', '.join(sorted(unknown))}, which it does not have")
+        said = MappingProxyType(dict(otherwise))
+        record = Method(
+            stage, name, label, function, cite, sentence, said, volumes, required, optional, tuple(parameters)
+        )
+        _refuse_unknown_words(record)
         record.settings(**{p.name: p.default for p in parameters})
         METHODS[stage][name] = record
         return function
 
     return register
+
+
+def _refuse_unknown_words(record: Method) -> None:
+    """Raise TypeError where a sentence, or the occasion of one, names what the method does not have."""
+    named = set(re.findall(r"{(\w+)", " ".join([record.sentence, *record.otherwise.values()])))
+    named |= {occasion.removeprefix("not ") for occasion in record.otherwise} - {ONE_ECHO}
+    unknown = named - {p.name for p in record.parameters}
+    if unknown:
+        raise TypeError(f"the sentence of {record.name} names {', '.join(sorted(unknown))}, which it does not have")
 
 
 def _parameter(argument: inspect.Parameter, hint: Any) -> Parameter:

@@ -6,7 +6,16 @@ import pytest
 
 from QSMLogic.phantom import Phantom, head_phantom
 
-pytest_plugins = ["command_line", "slicer_side.fixtures", "slicer_nodes", "panel_user", "measuring"]
+pytest_plugins = [
+    "bids_cohort",
+    "browser",
+    "small_run",
+    "command_line",
+    "slicer_side.fixtures",
+    "slicer_nodes",
+    "panel_user",
+    "measuring",
+]
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

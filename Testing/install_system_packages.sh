@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the libraries that Qt and VTK need to draw without a display, and a font: only what is missing, only with apt-get.
+# Installs the libraries that Qt and VTK need to draw without a display, a font and a browser to open the reports in: only
+# what is missing, only with apt-get.
 set -euo pipefail
 
 PYTHON=${1:-python3}
@@ -27,6 +28,15 @@ need libexpat.so.1 libexpat1
 compgen -G '/usr/lib*/*/dri/*swrast*' >/dev/null || compgen -G '/usr/lib*/*/libgallium*' >/dev/null || missing+=(libgl1-mesa-dri)
 [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[to]tf' 2>/dev/null | head -n 1)" ] || missing+=(fonts-dejavu-core)
 [ "$PYTHON" != python3 ] || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+
+# Ubuntu's apt has Chromium as a snap only, which containers cannot run.
+if ! command -v chromium chromium-browser google-chrome chrome >/dev/null; then
+  if grep -q '^ID=debian' /etc/os-release 2>/dev/null; then
+    missing+=(chromium)
+  else
+    echo "There is no Chromium here and apt has none: tests that open the reports in a browser are skipped." >&2
+  fi
+fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -1,9 +1,6 @@
 """Acquisitions in DICOM files: one real scanner file, and files made from the vendors' conventions."""
 
-import io
-
 import numpy as np
-import pydicom
 import pytest
 from dicom_files import (
     COLUMN,
@@ -22,12 +19,8 @@ from dicom_files import (
     write_enhanced,
     write_volume,
 )
-from PIL import Image
-from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from QSMLogic.errors import InputError
-from QSMLogic.io import dicom_voxels
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
 from QSMLogic.io.candidate import PARTS
 from QSMLogic.io.dicom import find_in_files
@@ -243,31 +236,6 @@ def test_echo_times_that_nobody_stated_are_asked_for(tmp_path):
 def test_a_single_slice_takes_its_thickness(tmp_path):
     write_volume(tmp_path, noise(shape=(6, 5, 1)), SIEMENS, "phase")
     assert read(tmp_path).geometry.spacing == pytest.approx(SPACING)
-
-
-@pytest.mark.parametrize("syntax", ["rle", "jpeg2000", "jpeg2000 in Slicer"])
-def test_compressed_slices(tmp_path, monkeypatch, syntax):
-    stored = siemens(tmp_path, echoes=1)
-    for path in tmp_path.rglob("*.dcm"):
-        compress(path, syntax)
-    if syntax == "jpeg2000 in Slicer":  # where nothing beside pydicom unpacks it
-        monkeypatch.setattr(dicom_voxels, "_unpacks", lambda _: False)
-    loaded = read(tmp_path)
-    assert np.array_equal(loaded.scan.magnitude, stored["magnitude"])
-    assert np.allclose(loaded.scan.phase, (stored["phase"] - 2048) * np.pi / 2048, atol=1e-6)
-
-
-def compress(path, syntax):
-    header = pydicom.dcmread(path)
-    if syntax == "rle":
-        header.compress(RLELossless)
-    else:
-        packed = io.BytesIO()
-        Image.fromarray(header.pixel_array).save(packed, "JPEG2000", irreversible=False, num_resolutions=1)
-        header.PixelData = encapsulate([packed.getvalue()])
-        header["PixelData"].is_undefined_length = True
-        header.file_meta.TransferSyntaxUID = JPEG2000Lossless
-    header.save_as(path)
 
 
 def test_a_plane_of_the_grid_is_where_the_header_says(tmp_path):

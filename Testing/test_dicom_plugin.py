@@ -121,7 +121,15 @@ def test_volumes_of_a_series_each_are_left_to_the_plain_reader_first(dicom, tmp_
 def test_what_is_no_gradient_echo_is_not_opened(dicom, tmp_path, monkeypatch):
     from QSMLogic.io import dicom as reader
 
-    for i, facts in enumerate(({"ScanningSequence": "SE"}, {"ScanningSequence": "EP"}, {"Modality": "CT"})):
+    enhanced = {"ScanningSequence": None, "EchoPulseSequence": "GRADIENT"}
+    others = (
+        {"ScanningSequence": "SE"},
+        {"ScanningSequence": "EP"},
+        {"Modality": "CT"},
+        enhanced | {"EchoPulseSequence": "SPIN"},
+        enhanced | {"EchoPlanarPulseSequence": "YES"},
+    )
+    for i, facts in enumerate(others):
         facts |= {"SeriesInstanceUID": f"1.2.8.{i}", "SeriesNumber": i}
         write_volume(tmp_path / str(i), noise(), SIEMENS, "magnitude", **facts)
     monkeypatch.setattr(reader, "find_in_files", lambda files: pytest.fail(f"{len(files)} files were opened"))

@@ -256,8 +256,9 @@ def test_siemens_field_mapping_is_a_difference_even_without_its_magnitude(tmp_pa
     assert "field-mapping protocol (*fm2d2r), whose scanner stores the difference of two echoes" in refused(tmp_path)
 
 
-def test_mosaics_and_grids_are_no_volumes(tmp_path):
-    write_volume(tmp_path, noise(), SIEMENS, "phase", ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+def test_mosaics_grids_and_velocities_are_no_volumes_of_phase(tmp_path):
+    write_volume(tmp_path, noise(), PHILIPS, "phase", ImageType=["ORIGINAL", "PRIMARY", "VELOCITY MAP", "P", "PCA"])
+    write_volume(tmp_path, noise(), SIEMENS, "phase", ImageType=["ORIGINAL", "PRIMARY", "P", "ND", "MOSAIC"])
     write_volume(tmp_path, noise(), UIH, "phase", ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"])
     with pytest.raises(InputError, match="no gradient-echo phase"):
         find_acquisitions(tmp_path)

@@ -100,6 +100,7 @@ def test_a_map_becomes_a_series_of_its_study(scanned, slicer_scene, tmp_path, mo
 
     record = json.loads(slicer_scene.GetFirstNodeByName("gre_qsm chi").GetAttribute("QSM.provenance"))
     assert record["scan"]["acquisition"]["Manufacturer"] == "SIEMENS"
+    assert record["front_end"] == f"3D Slicer {slicer.app.applicationVersion}"
     values = slicer.util.arrayFromVolume(slicer_scene.GetFirstNodeByName("gre_qsm chi"))
     answer(monkeypatch, "getExistingDirectory", tmp_path)
     scanned.click("report_export")

@@ -3,11 +3,19 @@
 import hashlib
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from QSMLogic import __version__
+from QSMLogic.io.load import Loaded
+from QSMLogic.io.nifti import Geometry
 from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.phantom import head_phantom
+from QSMLogic.pipeline import Result
+from QSMLogic.report.account import account
+from QSMLogic.report.acquisition_text import acquisition_sentence
 from QSMLogic.report.bibliography import REFERENCES, parse, references
 from QSMLogic.report.methods_text import methods_text, references_cited
 from QSMLogic.report.provenance import provenance
@@ -121,7 +129,87 @@ def test_provenance(tmp_path):
         {"file": str(path), "bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()},
     ]
     assert record["seconds"] == 1.2346
+    assert abs(datetime.fromisoformat(record["date"]) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert record["threads"] >= 1
     assert record["stage_seconds"] == {"field": 1}
     assert record["warnings"] == ["odd"]
     assert {"slicerqsm", "python", "numpy", "scipy", "SimpleITK"} == set(record["versions"])
     assert "unknown" not in record["versions"].values()
+
+
+def loaded(echo_times=(0.004, 0.012, 0.02), **facts):
+    """Return a scan as it is loaded, with facts of its acquisition."""
+    head = head_phantom((16, 18, 14), (12.0, 12.0, 12.5), echo_times=echo_times)
+    geometry = Geometry.centred(head.scan.grid, head.direction)
+    sign = facts.pop("phase_sign", 1)
+    return Loaded({}, head.scan, geometry, {"acquisition": facts, "phase_sign": sign}, [])
+
+
+def text_of(scan, settings, **more):
+    """Return the paragraph of a run with these settings."""
+    head = head_phantom(scan.scan.grid.shape, scan.scan.grid.voxel_size)
+    noise = np.random.default_rng(0).standard_normal(head.mask.shape).astype(np.float32)
+    names = ("total_field", "field_noise", "residual", "local_field", "weights", "chi")
+    maps = dict.fromkeys(names, noise) | {"mask": head.mask, "eroded_mask": head.mask, "unwrapped": scan.scan.phase}
+    told = account(["qsm"], (), scan, Result(settings, maps), **more)
+    assert told.provenance["quality"].keys() == {measure.name for measure in told.quality}
+    return told.methods.partition("\n")[0]
+
+
+def test_the_acquisition_is_told():
+    facts = {
+        "Manufacturer": "Maker", "ManufacturersModelName": "Model", "SoftwareVersions": "E11", "RepetitionTime": 0.0352,
+        "MRAcquisitionType": "3D", "FlipAngle": 15, "PixelBandwidth": 280.26, "ParallelReductionFactorInPlane": 2,
+    }  # fmt: skip
+    assert acquisition_sentence(loaded(**facts)) == (
+        "Images were acquired with a 3D gradient-echo sequence at 3 T (Maker Model, software E11): 3 echoes at 4 to 20 "
+        "ms in steps of 8 ms, repetition time 35.2 ms, flip angle 15°, bandwidth 280.3 Hz per pixel, parallel imaging "
+        "factor 2, voxel size 12 x 12 x 12.5 mm, matrix 16 x 18 x 14"
+    )
+    assert acquisition_sentence(loaded((0.02,))) == (
+        "Images were acquired with a gradient-echo sequence at 3 T: echo time 20 ms, voxel size 12 x 12 x 12.5 mm, "
+        "matrix 16 x 18 x 14"
+    )
+    assert "4 echoes at 4, 9, 15 and 30 ms" in acquisition_sentence(loaded((0.004, 0.009, 0.015, 0.03)))
+
+
+def test_a_simulated_head_was_not_in_a_scanner():
+    scan = loaded()
+    scan.facts["phantom"] = "head"
+    assert acquisition_sentence(scan).startswith("A gradient-echo scan of a simulated head was made at 3 T: 3 echoes")
+
+
+def test_the_paragraph_of_one_echo_says_nothing_of_several():
+    text = text_of(loaded((0.02,)), Settings.preset())
+    assert "echo time 20 ms" in text
+    assert "The total field was the phase divided by the echo time" in text
+    assert "Phase was unwrapped with ROMEO [" in text
+    assert "which a single echo does not tell" in text
+    assert not re.search(r"echoes|template|MCPC", text)
+
+
+def test_the_paragraph_of_several_echoes():
+    text = text_of(loaded(phase_sign=-1), Settings.preset())
+    assert "The total field was the mean of the echoes' estimates" in text
+    assert "(template echo 1)" in text
+    assert "The sign of the phase was inverted. Susceptibility maps were computed" in text
+    every = text_of(loaded(), Settings.preset().changed({"unwrapping.individual": "true"}))
+    assert "every echo in space" in every
+    assert "template" not in every
+    assert "inverted" not in every
+
+
+def test_the_region_that_is_zero_is_told_by_name():
+    settings = Settings.preset().changed({"referencing.method": "region", "referencing.label": "4"})
+    assert "relative to its mean over the region CSF [" in text_of(loaded(), settings, names={4: "CSF"})
+    assert "relative to its mean over the region 4 [" in text_of(loaded(), settings)
+
+
+def test_a_switch_is_told_in_words():
+    fit = METHODS["field"]["linear_fit"]
+    assert "with an offset" in fit.described(3)
+    assert "through the origin" in fit.described(3, offset=False)
+    assert fit.described(1) == "The total field was the phase divided by the echo time"
+    for method in EVERY_METHOD:
+        for echoes in (None, 1, 3):
+            assert not re.search("True|False|None", method.described(echoes)), method.name

@@ -17,7 +17,14 @@ from .acquisition import INSTANCES_ATTRIBUTE, Acquisition, sourceFiles
 if TYPE_CHECKING:
     from QSMLogic.io.candidate import Candidate
 
-TAGS = {"modality": "0008,0060", "sequence": "0018,0020", "series": "0020,000E", "instance": "0008,0018"}
+TAGS = {
+    "modality": "0008,0060",
+    "sequence": "0018,0020",
+    "pulse": "0018,9008",  # this and the next of enhanced files
+    "planar": "0018,9018",
+    "series": "0020,000E",
+    "instance": "0008,0018",
+}
 """What the plugin asks the database for, which keeps these values from the import of the files on."""
 
 SURE, OFFERED, UNUSABLE = 0.7, 0.4, 0.1
@@ -60,11 +67,16 @@ class DICOMQSMPluginClass(DICOMPlugin):
         return True
 
     def _mayHoldPhase(self, series: Sequence[str]) -> bool:
-        """Tell from the first header of a series, without a file being read where the database has its values."""
+        """Tell from the first header of a series, without a file being read where the database has its values.
+
+        Long series of functional and diffusion images are left out so: spin echoes, and echo-planar images that do not
+        call themselves gradient echoes too.
+        """
         if not series:
             return False
-        sequence = self._value(series[0], "sequence").upper()  # enhanced files say it elsewhere
-        return self._value(series[0], "modality") == "MR" and (not sequence or "GR" in sequence.split("\\"))
+        said = {name: self._value(series[0], name).upper() for name in ("modality", "sequence", "pulse", "planar")}
+        gradient = not said["sequence"] or "GR" in said["sequence"].split("\\")
+        return said["modality"] == "MR" and gradient and said["pulse"] != "SPIN" and said["planar"] != "YES"
 
     def _examine(self, files: Sequence[str]) -> list[Any]:
         from QSMLogic.io.dicom import find_in_files  # noqa: PLC0415 (imports pydicom)

@@ -32,9 +32,6 @@ PROGRESS, WARNING, REFUSAL = "progress ", "Warning: ", "qsm: "
 OUTPUT = "out"
 """Folder of the results in the job's folder."""
 
-FRONT_END = "QSM_FRONT_END"
-"""Variable of the environment that tells the command who started it."""
-
 OPTIONS = re.compile(r" \(--[^()]*\)")
 """What a sentence adds for users of the command line: neither options nor the job's folder mean anything elsewhere."""
 
@@ -131,6 +128,8 @@ class Job:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _started(self, words: list[str], frontEnd: str) -> subprocess.Popen[str]:
+        from QSMLogic.report.provenance import FRONT_END  # noqa: PLC0415 (not while Slicer starts)
+
         sources = str(Path(QSMLogic.__file__).parents[1])
         paths = os.pathsep.join(part for part in (sources, os.environ.get("PYTHONPATH", "")) if part)
         apart: dict[str, Any] = HIDDEN if os.name == "nt" else {"start_new_session": True}  # a group, see _kill

@@ -125,7 +125,7 @@ def _with_suffix(unit: Unit) -> Unit:
 def _empty(home: dict[str, str]) -> Unit:
     """Return the unit of a session without gradient-echo images."""
     name = named(home)
-    return Unit(name, home, Candidate(name, "BIDS", "", {}, problem=NO_IMAGES), nothing=True)
+    return Unit(name, home, Candidate(name, "BIDS", "", {}, problem=NO_IMAGES, facts={}), nothing=True)
 
 
 def _labels(key: str, labels: Sequence[str]) -> list[str]:
@@ -136,13 +136,19 @@ def _chosen(found: list[Unit], key: str, labels: Sequence[str]) -> list[Unit]:
     """Return the units of any of the labels. Raises InputError for a label that no unit has."""
     if not labels:
         return found
-    there = {_same(key, unit.entities[key]): unit.entities[key] for unit in found if key in unit.entities}
+    have = [_same(key, _label(unit, key)) for unit in found]
     for label in labels:
-        if _same(key, label) not in there:
-            known = [f"{key}-{name}" for name in there.values()]
+        if _same(key, label) not in have:
+            known = sorted({f"{key}-{_label(unit, key)}" for unit in found if _label(unit, key)})
             raise InputError(f"No acquisition of these subjects has {key}-{label}; {_near(f'{key}-{label}', known)}.")
     wanted = {_same(key, label) for label in labels}
-    return [unit for unit in found if _same(key, unit.entities.get(key, "")) in wanted]
+    return [unit for unit, label in zip(found, have, strict=True) if label in wanted]
+
+
+def _label(unit: Unit, key: str) -> str:
+    """Return the label that the images of a unit have, which may be less than what its name says."""
+    files = unit.candidate.files()
+    return (entities_of(files[0])[0] if files else unit.entities).get(key, "")
 
 
 def _same(key: str, label: str) -> str:
@@ -152,7 +158,7 @@ def _same(key: str, label: str) -> str:
 
 def _near(name: str, known: Sequence[str]) -> str:
     """Return in words which names there are, those like the one asked for first."""
-    near = get_close_matches(name, known, MOST_LISTED, 0.6)
+    near = sorted(get_close_matches(name, known, MOST_LISTED, 0.6))
     if near:
         return f"near ones are {listed(near)}"
     more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""

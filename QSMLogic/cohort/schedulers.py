@@ -6,9 +6,11 @@ import logging
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ ANSWERS_WITHIN = 20
 
 JOB_LOGS = f"{LOGS}/jobs"
 """Folder in the output folder where the jobs' own words are kept."""
+
+DASK = 384 << 20
+"""Bytes that Dask's worker and the process that watches it take in a job beside the unit; measured: 230 MiB."""
 
 MEMORY_IS_OURS = {f"distributed.worker.memory.{step}": False for step in ("target", "spill", "pause", "terminate")}
 """Dask moves its own data out of memory, stops and kills workers that hold much; a unit says before what it takes."""
@@ -154,11 +159,28 @@ def _started(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
         cluster = _slurm_cluster(where.slurm, out, max(needs))
         _refuse_untaken(cluster.job_script())
     else:
-        cluster = _local_cluster(where.local, needs)
+        with _deaf():
+            cluster = _local_cluster(where.local, needs)
     try:
         yield cluster
     finally:
         cluster.close()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C in this block, and for good in the processes that are started in it, to which a terminal sends it too.
+
+    Half a cluster cannot be closed, and workers are told to end by this process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
@@ -220,8 +242,8 @@ def _refuse_untaken(script: str) -> None:
 
 
 def _rounded(memory: int) -> int:
-    """Return whole GiB that hold so many bytes and Python beside them."""
-    return (memory // GIBIBYTE + 1) * GIBIBYTE
+    """Return whole GiB that hold so many bytes and Dask beside them."""
+    return -(-(memory + DASK) // GIBIBYTE) * GIBIBYTE
 
 
 def _threads(count: int) -> dict[str, str]:

@@ -46,7 +46,7 @@ def task(work: Work, unit: Unit, plan: Plan, topic: str) -> Outcome:
 
 
 def dask_setup(worker: Any) -> None:
-    """Leave the interrupt key to the command, which tells its workers to end; Dask calls this by its name."""
+    """Leave Ctrl-C to the command, which tells its workers to end; Dask calls this by its name in a new worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -9,15 +9,20 @@ import numpy as np
 from ..echo_fit import Echoes, Fit, fitted, line, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 
 
 @method(
     stage="field",
     label="Linear fit",
     cite=("Robinson2017",),
-    sentence="The total field was the slope of a line fitted to the phase over echo time, "
-    "weighted by the inverse variance of the phase (offset: {offset})",
+    sentence="The total field was the slope of a line with an offset, fitted to the phase over echo time and weighted "
+    "by the inverse variance of the phase",
+    otherwise={
+        ONE_ECHO: "The total field was the phase divided by the echo time",
+        "not offset": "The total field was the slope of a line through the origin, fitted to the phase over echo time "
+        "and weighted by the inverse variance of the phase",
+    },
     volumes=14,
 )
 def linear_fit(

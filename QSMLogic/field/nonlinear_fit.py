@@ -9,14 +9,18 @@ import numpy as np
 from ..echo_fit import Echoes, Fit, Fitted, fitted, line, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 
 
 @method(
     stage="field",
     label="Nonlinear fit",
     cite=("Liu2013",),
-    sentence="The total field was fitted to the complex signal over echo time (offset: {offset})",
+    sentence="The total field and a phase offset were fitted to the complex signal over echo time",
+    otherwise={
+        ONE_ECHO: "The total field was the phase of the complex signal divided by the echo time",
+        "not offset": "The total field was fitted to the complex signal over echo time",
+    },
     volumes=14.5,
 )
 def nonlinear_fit(

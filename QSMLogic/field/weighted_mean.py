@@ -7,7 +7,7 @@ import numpy as np
 from ..echo_fit import Echoes, Fit, fitted, through_origin
 from ..grid import Grid
 from ..progress import Progress, no_progress
-from ..registry import method
+from ..registry import ONE_ECHO, method
 
 
 @method(
@@ -15,6 +15,7 @@ from ..registry import method
     label="Weighted mean",
     cite=("Dymerska2021",),
     sentence="The total field was the mean of the echoes' estimates, each weighted by its inverse variance",
+    otherwise={ONE_ECHO: "The total field was the phase divided by the echo time"},
     volumes=14,
 )
 def weighted_mean(

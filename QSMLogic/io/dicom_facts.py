@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .bounded import BoundedFile
 from .dicom_kinds import image_type
 from .dicom_values import number_of, numbers_of, text_of, words_of
 
@@ -26,7 +27,7 @@ TEXTS = {
 LISTS = {"ScanningSequence": "ScanningSequence", "SequenceVariant": "SequenceVariant", "ScanOptions": "ScanOptions"}
 NUMBERS = {
     "MagneticFieldStrength": "MagneticFieldStrength", "FlipAngle": "FlipAngle", "PixelBandwidth": "PixelBandwidth",
-    "SeriesNumber": "SeriesNumber", "SliceThickness": "SliceThickness",
+    "SliceThickness": "SliceThickness",
     "SpacingBetweenSlices": "SpacingBetweenSlices", "NumberOfAverages": "NumberOfAverages",
 }  # fmt: skip
 """Facts by name: the keyword of the element that holds them."""
@@ -46,6 +47,7 @@ def facts_of(chain: list[Any], manufacturer: str) -> dict[str, Any]:
     facts["ImagingFrequency"] = number_of(chain, "ImagingFrequency") or number_of(chain, "TransmitterFrequency")
     facts["RepetitionTime"] = timing and timing / 1000
     facts["EchoTrainLength"] = int(train or number_of(chain, "GradientEchoTrainLength") or 0)
+    facts["SeriesNumber"] = int(number_of(chain, "SeriesNumber") or 0)
     facts["NumberOfEchoes"] = int(number_of(chain, GE_ECHOES) or 0) if manufacturer.startswith("GE") else 0
     facts["ImageType"] = words_of(chain, "FrameType") or words_of(chain, "ImageType")
     facts["AcquisitionMatrix"] = acquired(chain)
@@ -79,7 +81,7 @@ def siemens_protocol(path: Path) -> dict[str, Any]:
     """
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
-    with path.open("rb") as file:
+    with BoundedFile(path) as file:
         header = dcmread(file, stop_before_pixels=True)
     values = [element.value for element in header.iterall() if element.tag in SIEMENS_PROTOCOLS]
     text = "\n".join(value.decode("latin-1") for value in values if isinstance(value, bytes))

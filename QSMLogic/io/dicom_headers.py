@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .bounded import BoundedFile
 from .candidate import Frame, clean
 from .dicom_coils import coil_of, orders_of
 from .dicom_facts import facts_of
@@ -62,8 +63,8 @@ DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 GE_UNIT = "The header of the phase names no unit: it was taken as milliradians, as GE stores it."
 
-FIELD_STRENGTHS, LONGEST_ECHO = (0.01, 30.0), 500.0
-"""T, ms; numbers beyond are in another unit, or damaged."""
+FIELD_STRENGTHS, LONGEST_ECHO, MOST_ECHOES = (0.01, 30.0), 500.0, 256
+"""T, ms, and a count; numbers beyond are in another unit, or damaged."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def read_slices(path: Path) -> list[Slice]:
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings(), BoundedFile(path) as file:
             warnings.simplefilter("ignore")
             if DEFLATED in file.read(1024):
                 raise InputError(f"{path.name} is compressed as a whole (deflated): export it without.")
@@ -205,7 +206,7 @@ def _slice(path: Path, index: int, chain: list[Any]) -> Slice:
         uid=(uid_of(chain, "SOPInstanceUID") or str(path), index),
         part=part,
         echo=_echo(chain),
-        number=int(number_of(chain, "EchoNumbers") or 0),
+        number=_echo_number(chain),
         axes=axes,
         spacing=(spacing[1], spacing[0]),
         size=(int(value_of(chain, "Columns")), int(value_of(chain, "Rows"))),
@@ -242,7 +243,13 @@ def _echo(chain: list[Any]) -> float:
     time = number_of(chain, "EffectiveEchoTime") or number_of(chain, "EchoTime")
     if time is not None and 0 < time <= LONGEST_ECHO:
         return round(time / 1000, 6)
-    return -(number_of(chain, "EchoNumbers") or 1.0)
+    return float(-(_echo_number(chain) or 1))
+
+
+def _echo_number(chain: list[Any]) -> int:
+    """Return the number of the echo, 0 where the header says none that makes sense."""
+    number = number_of(chain, "EchoNumbers") or 0.0
+    return int(number) if 0 < number <= MOST_ECHOES else 0
 
 
 def _scaling(chain: list[Any], part: str) -> tuple[float, float, str]:

@@ -26,8 +26,14 @@ WORDS = {
 FIELD_WORDS = {"B0", "B0 MAP", "FIELD_MAP", "FIELDMAP", "FIELD MAP"}
 
 MADE = {"QSM", "SWI", "SWIP", "MNIP", "MINIP", "MIP", "MIN IP", "MPR", "PROJECTION IMAGE", "T2 MAP", "T2_STAR MAP",
-        "R2 MAP", "R2_STAR MAP", "T1 MAP", "ADC", "FA", "TRACEW", "SUBTRACTION", "MOSAIC", "VFRAME"}  # fmt: skip
-"""Image types of what was computed from the images of the echoes, or holds a whole volume in tiles."""
+        "R2 MAP", "R2_STAR MAP", "T1 MAP", "ADC", "FA", "TRACEW", "SUBTRACTION"}  # fmt: skip
+"""Image types of what was computed from the images of the echoes."""
+
+TILED = {"MOSAIC", "VFRAME"}
+"""Image types of whole volumes in tiles, by Siemens and United Imaging, as only echo-planar scans have them."""
+
+FLOW = {"VELOCITY MAP", "VELOCITY", "PHASE CONTRAST M", "M_PCA", "P_PCA", "PCA", "FLOW"}
+"""Image types of phase-contrast scans, whose phase is a velocity."""
 
 HERTZ = {"HZ", "HERTZ", "1/S", "HZ/PIXEL"}
 
@@ -44,7 +50,8 @@ def kind_of(chain: list[Any], manufacturer: str) -> str:
     component = WORDS.get(text_of(chain, "ComplexImageComponent").upper(), "") or own
     known = [WORDS[word] for word in (*words, text_of(chain, PHILIPS_PART).upper()) if word in WORDS]
     part = component or (known[0] if known else "magnitude")
-    return "" if set(words) & MADE and part != "phase" else part
+    other = FLOW | TILED if part == "phase" else FLOW | TILED | MADE
+    return "" if set(words) & other else part
 
 
 def image_type(chain: list[Any]) -> list[str]:

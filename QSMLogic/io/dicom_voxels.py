@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..memory import check_memory
+from .bounded import BoundedFile
 from .candidate import Candidate, Frame, Stack
 from .dicom_headers import unreadable
 from .dicom_signs import mend_signs
@@ -72,9 +73,9 @@ def _stored(path: Path) -> np.ndarray:
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), BoundedFile(path) as file:
             warnings.simplefilter("ignore")
-            content = dcmread(path)
+            content = dcmread(file)
             compressed = content.file_meta.TransferSyntaxUID.is_compressed
             check_memory(int(content.Rows) * int(content.Columns) * int(content.get("NumberOfFrames") or 1) * 2)
             if compressed and not _unpacks(content):

@@ -42,8 +42,8 @@ REQUIRED = ["PatientName", "PatientID", "PatientBirthDate", "PatientSex", "Study
 COPIED = ["SpecificCharacterSet", "StudyInstanceUID", "FrameOfReferenceUID", "StudyDescription", "IssuerOfPatientID",
           "PatientAge", "PatientSize", "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod",
           "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "ProtocolName", "BodyPartExamined",
-          "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "AcquisitionNumber", "LossyImageCompression",
-          "LossyImageCompressionRatio", "LossyImageCompressionMethod"]  # fmt: skip
+          "Laterality", "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "AcquisitionNumber",
+          "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"]  # fmt: skip
 """Elements that are copied where the source has them."""
 
 SCANNER = ["Manufacturer", "InstitutionName", "StationName", "ManufacturerModelName", "DeviceSerialNumber",
@@ -150,6 +150,8 @@ def _shared(source: Source, content: Stored, name: str, description: str) -> Any
     made.BurnedInAnnotation = "NO"
     if "LossyImageCompression" not in made:
         made.LossyImageCompression = "00"
+    if "BodyPartExamined" not in made and "Laterality" not in made:
+        made.Laterality = None  # which may be asked for where nobody says that the part is none of a pair
     made.ContributingEquipmentSequence = [_scanner(source.header)]
     _scale(made, content, name)
     return made

@@ -64,8 +64,8 @@ def contradictions(facts: Mapping[str, Any], known: Acquisition) -> list[str]:
         if off > SAME_FIELD:
             said.append(
                 f"The imaging frequency, {frequency:g} MHz, is that of protons at {true:.4g} T, but the field strength "
-                f"is said to be {strength:g} T ({known.sources['field_strength']}): susceptibility is off by "
-                f"{100 * off:.2g} %. Where the frequency is right, give --field-strength {true:.4g}."
+                f"is said to be {strength:g} T ({known.sources['field_strength']}): susceptibility is off "
+                f"by {100 * off:.2g} %. If the frequency is right, give that strength (--field-strength {true:.4g})."
             )
     repetition = _first(facts.get("RepetitionTimeExcitation") or facts.get("RepetitionTime"))
     if repetition and known.echo_times and repetition <= max(known.echo_times):
@@ -96,4 +96,4 @@ def _kept(name: str, value: Any) -> Any:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_NUMBER:
         return None
-    return int(value) if isinstance(value, int) else float(value)
+    return int(value) if float(value).is_integer() else float(value)

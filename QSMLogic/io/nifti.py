@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from SimpleITK import GetArrayViewFromImage, Image, ImageFileReader
+from SimpleITK import GetArrayViewFromImage, Image, ImageFileReader, ProcessObject
 
 from ..errors import InputError
 from ..grid import Grid
 from .nifti_file import header_type, read_header, read_nifti, write_nifti
+
+ProcessObject.SetGlobalWarningDisplay(False)  # on standard error, of files that are refused in words here
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 

@@ -69,6 +69,9 @@ LARGEST_HEADER = 540
 MOST_COMPRESSION = 1100
 """Times that gzip can shrink zeros, a little above its limit of 1032."""
 
+PIECE = 1 << 22
+"""Bytes that are unpacked at once."""
+
 MOST_DIMENSIONS = 7
 """Of an image, in the standard."""
 
@@ -96,12 +99,15 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Returns: header, a record of `header_type`; values (x, y, z, volume) float32, each volume contiguous.
     Raises InputError where the file is damaged, cut short, or its header makes no sense.
     """
-    _refuse_too_large(path)
-    content = _content(path)
+    content = _content(path, _refuse_too_large(path))
     header = _header(path, content)
     shape, kind, start, needed = _layout(path, header)
     if len(content) < needed:
         raise InputError(f"{path} is cut short: {len(content)} of {needed} bytes are there. Copy or convert it again.")
+    if len(content) > needed:
+        raise InputError(
+            f"{path} is damaged: it holds more than the {needed} bytes its header speaks of. Copy or convert it again."
+        )
     stored = np.frombuffer(content, kind, math.prod(shape), start).reshape(shape[::-1])
     values = np.empty((shape[3], *shape[:3]), np.float32)
     for volume, part in zip(values, stored, strict=True):
@@ -169,11 +175,13 @@ def _layout(path: Path, header: np.ndarray) -> tuple[tuple[int, ...], np.dtype, 
     return shape, kind, start, start + kind.itemsize * math.prod(shape)
 
 
-def _refuse_too_large(path: Path) -> None:
-    """Refuse an image that cannot be held, before it is read; a file that does not even begin well is told later."""
-    if _beginning(path):
-        shape, _, _, needed = _layout(path, read_header(path))
-        check_memory(needed + math.prod(shape) * np.dtype(np.float32).itemsize)
+def _refuse_too_large(path: Path) -> int:
+    """Refuse an image that cannot be held, before it is read; return its bytes, 0 where a file does not begin well."""
+    if not _beginning(path):
+        return 0  # what is wrong is told later
+    shape, _, _, needed = _layout(path, read_header(path))
+    check_memory(needed + math.prod(shape) * np.dtype(np.float32).itemsize)
+    return needed
 
 
 def _beginning(path: Path) -> bytes:
@@ -187,18 +195,27 @@ def _beginning(path: Path) -> bytes:
         return b""
 
 
-def _content(path: Path) -> bytes:
-    packed = path.read_bytes()
-    if not packed:
-        raise InputError(f"{path} is empty (zero bytes). Copy or convert it again.")
-    if not packed.startswith(GZIP):
-        return packed
+def _content(path: Path, needed: int) -> bytes | bytearray:
+    """Return the bytes of a file, unpacked to the last one; where it holds more than are needed, some of these too."""
+    with path.open("rb") as file:
+        if file.read(len(GZIP)) != GZIP:
+            file.seek(0)
+            content = file.read(needed + 1)
+            if not content:
+                raise InputError(f"{path} is empty (zero bytes). Copy or convert it again.")
+            return content
+    unpacked = bytearray()
     try:
-        return gzip.decompress(packed)
+        with gzip.open(path) as stream:
+            while piece := stream.read(PIECE):
+                unpacked += piece
+                if len(unpacked) > needed:  # it may be made to fill the memory
+                    break
     except EOFError:
         raise InputError(f"{path} is cut short: its compressed data end early. Copy or convert it again.") from None
     except (zlib.error, gzip.BadGzipFile):
         raise InputError(f"{path} is damaged: it cannot be decompressed. Copy or convert it again.") from None
+    return unpacked
 
 
 def _header(path: Path, content: bytes) -> np.ndarray:

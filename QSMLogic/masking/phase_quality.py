@@ -11,7 +11,7 @@ from ..intensity import otsu
 from ..morphology import ball_volume, filled, largest_part, not_empty
 from ..phase_quality import voxel_quality
 from ..progress import Progress, no_progress
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 
 
 @method(
@@ -19,6 +19,7 @@ from ..registry import Param, method
     label="Phase quality",
     cite=("Dymerska2021", "Otsu1979"),
     sentence="Voxels whose phase is coherent with its neighbours and between echoes were kept",
+    otherwise={ONE_ECHO: "Voxels whose phase is coherent with its neighbours were kept"},
     volumes=8,
 )
 def phase_quality(

@@ -11,7 +11,7 @@ from ..grid import Grid
 from ..intensity import combined_magnitude, otsu
 from ..morphology import filled, largest_part, not_empty, opened
 from ..progress import Progress, no_progress
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 
 BRIGHTEST = 99.0
 """Percentile that stands for the brightest voxel, which inflowing blood would set."""
@@ -22,6 +22,7 @@ BRIGHTEST = 99.0
     label="Magnitude threshold",
     cite=("Otsu1979",),
     sentence="Voxels brighter than a threshold on the magnitude, combined over echoes, were kept",
+    otherwise={ONE_ECHO: "Voxels brighter than a threshold on the magnitude were kept"},
     volumes=5,
 )
 def threshold(

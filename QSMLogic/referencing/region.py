@@ -16,7 +16,7 @@ from ..roi import Reference, reference_statistics, relative_to
     stage="referencing",
     label="Region",
     cite=("Bilgic2024",),
-    sentence="The susceptibility is relative to its mean over the region with label {label}",
+    sentence="The susceptibility is relative to its mean over the region {label}",
     volumes=4,
 )
 def region(

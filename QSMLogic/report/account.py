@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..io.load import Loaded
 from ..pipeline import Result
 from ..quality import Measure, doubts, quality
 from ..settings import Settings, Step
+from .acquisition_text import acquisition_sentence, phase_sentence
 from .methods_text import methods_text, references_cited
 from .provenance import provenance
 
@@ -26,8 +28,18 @@ class Account:
     quality: tuple[Measure, ...]
 
 
-def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, result: Result) -> Account:
-    """Return the account of a run. files: every file that was read; their digests are taken now."""
+def account(
+    command: Sequence[str],
+    files: Iterable[Path],
+    loaded: Loaded,
+    result: Result,
+    *,
+    names: Mapping[int, str] = MappingProxyType({}),
+) -> Account:
+    """Return the account of a run.
+
+    files: every file that was read; their digests are taken now; names: of the labels, for the region that is zero.
+    """
     assert loaded.scan is not None
     ran = _as_run(result.settings, loaded)
     measures = quality(loaded.scan, result.maps)
@@ -42,7 +54,13 @@ def account(command: Sequence[str], files: Iterable[Path], loaded: Loaded, resul
         quality={m.name: {"value": m.value, "unit": m.unit, "label": m.label} for m in measures},
         warnings=[*loaded.warnings, *result.warnings, *doubts(measures)],
     )
-    return Account(ran, record, methods_text(ran), references_cited(ran), measures)
+    text = methods_text(
+        ran,
+        before=[acquisition_sentence(loaded), phase_sentence(loaded)],
+        echoes=loaded.scan.echoes,
+        reference=names.get(ran.referencing.parameters.get("label", 0), ""),
+    )
+    return Account(ran, record, text, references_cited(ran), measures)
 
 
 def _as_run(settings: Settings, loaded: Loaded) -> Settings:

@@ -6,6 +6,7 @@ Source: Bilgic2024.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,7 +89,6 @@ NOT_SAID = "Not in headers or side-cars ({}): see the protocol."
 ONLY_BY_HAND = (
     (HARDWARE, "Gradient system", False, "No header says it: see the data sheet of the scanner."),
     (SEQUENCE, "Sampling of k-space", False, "No header says it; essential where it is not Cartesian."),
-    (SEQUENCE, "Flow compensation", False, "Headers do not say which echoes: see the protocol."),
     (SEQUENCE, "Partial echo", False, "Headers do not say it reliably: see the protocol; essential where it is used."),
     (
         PROCESSING,
@@ -106,6 +106,7 @@ def reporting(told: Account, loaded: Loaded, result: Result) -> tuple[Item, ...]
     items = [
         *_of_scan(loaded),
         *(_from_header(facts, item) for item in FROM_HEADERS),
+        _flow_compensation(facts),
         *_of_processing(told, result),
         *(Item(group, name, State.UNKNOWN, "", why, essential) for group, name, essential, why in ONLY_BY_HAND),
     ]
@@ -127,6 +128,14 @@ def _from_header(facts: Mapping[str, Any], item: Stated) -> Item:
     single = isinstance(first, int | float) and item.form != "{}"
     value = item.form.format(item.factor * first) if single else ", ".join(words(each) for each in found)
     return Item(item.group, item.name, State.MET, value, "Said by the headers or side-cars.", item.essential)
+
+
+def _flow_compensation(facts: Mapping[str, Any]) -> Item:
+    """Return whether the scan options name it; that they do not proves nothing."""
+    options = words(facts.get("ScanOptions") or "")
+    named = [option for option in re.split(r"[\s,]+", options) if option.upper().startswith("FC")]
+    state, value = (State.MET, f"yes ({', '.join(named)})") if named else (State.UNKNOWN, "")
+    return Item(SEQUENCE, "Flow compensation", state, value, "Headers do not say of which echoes: see the protocol.")
 
 
 def _of_scan(loaded: Loaded) -> list[Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
+import re
 from collections.abc import Iterable
 from typing import TypeAlias
 from xml.etree import ElementTree
@@ -12,17 +12,18 @@ from xml.etree import ElementTree
 Element: TypeAlias = ElementTree.Element
 Content: TypeAlias = "Element | str | Iterable[Element | str] | None"
 
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the text after them round: they could make a name read as another one."""
+UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+"""Control characters, halves of characters that file names may hold, and marks that turn the text after them round,
+which could make a name read as another one."""
 
-UNREADABLE = "\ufffd"
+REPLACEMENT = "\ufffd"
 """Stands for characters that cannot be shown."""
 
 
 def tag(name: str, *contents: Content, **attributes: str | float | None) -> Element:
     """Return an element with its contents and attributes; `class_` means class, and data_x means data-x.
 
-    Attributes that are None are left out, True stands without a value. Texts are shown as they are.
+    Attributes that are None are left out. Texts are shown as they are.
     """
     element = ElementTree.Element(name)
     for key, value in attributes.items():
@@ -35,7 +36,7 @@ def tag(name: str, *contents: Content, **attributes: str | float | None) -> Elem
 
 def readable(text: str) -> str:
     """Return text as it can be shown and stored: what is no character, or turns the line round, is replaced."""
-    return "".join(c if _is_readable(c) else UNREADABLE for c in text)
+    return UNREADABLE.sub(REPLACEMENT, text)
 
 
 def document(title: str, style: str, script: str, body: Iterable[Element], *, frames: bool = False) -> str:
@@ -91,8 +92,3 @@ def _add(element: Element, content: Content) -> None:
     else:
         for each in content:
             _add(element, each)
-
-
-def _is_readable(character: str) -> bool:
-    kind = unicodedata.category(character)
-    return character in "\n\t" or (kind not in ("Cc", "Cs", "Cn") and character not in DIRECTIONS)

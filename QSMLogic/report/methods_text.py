@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import __version__
-from ..methods import METHODS, Method
+from ..methods import METHODS
 from ..settings import Settings
 from .bibliography import bibtex, references
 
@@ -15,13 +15,27 @@ TWO_PASS = (
 )
 
 
-def methods_text(settings: Settings, *, facts: Iterable[str] = ()) -> str:
-    """Return the methods paragraph of a run, facts (sentences) added, and the numbered references it cites."""
+def methods_text(
+    settings: Settings,
+    *,
+    before: Iterable[str] = (),
+    facts: Iterable[str] = (),
+    echoes: int | None = None,
+    reference: str = "",
+) -> str:
+    """Return the methods paragraph of a run, and the numbered references it cites.
+
+    before, facts: sentences to begin and to end with; echoes: how many there are, as some methods do another thing with
+    one; reference: name of the region that is zero.
+    """
     keys = cited(settings)
     number = {key: i + 1 for i, key in enumerate(keys)}
-    sentences = [f"Susceptibility maps were computed with SlicerQSM {__version__}"]
+    sentences = [*before, f"Susceptibility maps were computed with SlicerQSM {__version__}"]
+    words = {"referencing": {"label": reference}} if reference else {}
     for stage in settings.stages:
-        for method, said in _steps(settings, stage):
+        for step in settings.steps(stage):
+            method = METHODS[stage][step.method]
+            said = method.described(echoes, words.get(stage), **step.parameters)
             marks = ", ".join(str(number[key]) for key in method.cite)
             sentences.append(f"{said} [{marks}]" if marks else said)
     sentences += [TWO_PASS] if settings.two_pass else []
@@ -38,10 +52,5 @@ def references_cited(settings: Settings) -> str:
 
 def cited(settings: Settings) -> tuple[str, ...]:
     """Return the keys of the references of a run, in the order in which they are cited."""
-    keys = [key for stage in settings.stages for method, _ in _steps(settings, stage) for key in method.cite]
-    return tuple(dict.fromkeys(keys))
-
-
-def _steps(settings: Settings, stage: str) -> list[tuple[Method, str]]:
-    methods = [(METHODS[stage][step.method], step.parameters) for step in settings.steps(stage)]
-    return [(method, method.described(**parameters)) for method, parameters in methods]
+    methods = [METHODS[stage][step.method] for stage in settings.stages for step in settings.steps(stage)]
+    return tuple(dict.fromkeys(key for method in methods for key in method.cite))

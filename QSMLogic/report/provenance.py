@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..io.archive import archives_of, origin_of
+from ..parallel import threads
 
 LIBRARIES = ("numpy", "scipy", "SimpleITK")
+
+FRONT_END = "QSM_FRONT_END"
+"""Variable of the environment in which a program that starts a run says what it is, such as "3D Slicer 5.12.4"."""
 
 
 def provenance(
@@ -25,7 +31,7 @@ def provenance(
     settings: Mapping[str, Any],
     **more: Any,
 ) -> dict[str, Any]:
-    """Return the record of a run, ready for JSON.
+    """Return the record of a run that has just ended, ready for JSON; its date is UTC.
 
     files: each with its digest, after the archives that some of them were unpacked from; seconds: of the computation,
     without reading and writing files; more: facts of the scan, warnings, reference.
@@ -33,7 +39,10 @@ def provenance(
     read = tuple(files)
     return {
         "versions": versions(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": platform.platform(),
+        "threads": threads(),
+        **({"front_end": os.environ[FRONT_END]} if os.environ.get(FRONT_END) else {}),
         "command": shlex.join(command),
         "settings": dict(settings),
         "inputs": [fingerprint(path) for path in (*archives_of(read), *read)],

@@ -15,10 +15,12 @@ from .charts import RANGE, histogram, outside
 from .checklist import Item, State, counted, reporting
 from .html import Content, Element, tag
 from .recommendations import recommendations
-from .wording import by, milliseconds, number, words
+from .wording import UNKNOWN, by, milliseconds, number, words
 
 CONSENSUS = "Bilgic2024"
 SIGNS = {State.MET: "\u2713", State.NOT_MET: "\u2717", State.UNKNOWN: "?"}
+
+SIGN_OF_PHASE = {1: "grows with the field", -1: "falls with the field, and was turned"}
 
 
 def quality_table(measures: Sequence[Measure]) -> Element:
@@ -43,7 +45,7 @@ def region_table(rows: Sequence[RegionStatistics], zero: Reference | None) -> li
     else:
         said = (
             f"In ppm, relative to the {zero.name}: the map's mean there was {zero.mean:.4f} ppm "
-            f"(SD {zero.sd:.4f}, {zero.voxels} voxels) before it was subtracted."
+            f"(SD {zero.sd:.4f}, {zero.voxels:,} voxels) before it was subtracted."
         )
     head = ("Region", "Mean", "SD", "Median", "1st quartile", "3rd quartile", "Volume, ml", "Voxels")
     body: list[Sequence[Content]] = [
@@ -113,7 +115,7 @@ def acquisition(loaded: Loaded) -> list[Element]:
         ("Voxel size", f"{by(scan.grid.voxel_size)} mm", said_by.get("voxel_size", "the image header")),
         ("Matrix", by(scan.grid.shape), "the image header"),
         ("Scale of the phase", words(facts.get("phase_scale")), ""),
-        ("Sign of the phase", words(facts.get("phase_sign")), ""),
+        ("Sign of the phase", SIGN_OF_PHASE.get(facts.get("phase_sign", 0), UNKNOWN), ""),
     )
     rows: list[Sequence[Content]] = [[tag("b", name), value, str(source)] for name, value, source in used]
     parts = [tag("h3", "What the map was computed with"), table(("Fact", "Value", "Said by"), rows)]
@@ -121,7 +123,8 @@ def acquisition(loaded: Loaded) -> list[Element]:
         [tag("code", str(key)), words(value)] for key, value in (facts.get("acquisition") or {}).items()
     ]
     if headers:
-        parts += [tag("h3", "What else headers or side-cars say"), table(("Fact", "Value"), headers)]
+        note = tag("p", "Names and units are those of BIDS.", class_="note")
+        parts += [tag("h3", "What headers or side-cars say"), note, table(("Fact", "Value"), headers)]
     return parts
 
 

@@ -92,7 +92,8 @@ td:first-child b { font-weight: 600; }
   .checklist tr { grid-template-columns: 6.5rem 1fr; } .checklist td { grid-column: 2; }
   .checklist td:first-child { grid-column: 1; grid-row: 1 / span 3; }
   .strip { grid-template-columns: repeat(3, 1fr); } h1 { font-size: 1.4rem; } }
-@media print { @page { margin: 14mm; } nav, button { display: none !important; } body { font-size: 10pt; }
+@media print { @page { margin: 14mm; } html { font-size: 12px; } .picture, .strip { break-inside: avoid; }
+  nav, button { display: none !important; }
   :root { --ink: #000; --soft: #444; --paper: #fff; --panel: #f4f4f4; --line: #ccc; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } pre { max-height: none; }
   h2, h3 { break-after: avoid; } .stages { grid-template-columns: 1fr 1fr; } header, main, footer { padding: 0; } }

@@ -68,4 +68,4 @@ def middle(mask: np.ndarray) -> tuple[int, ...]:
 
 def cut(image: np.ndarray, axis: int, place: int) -> np.ndarray:
     """Return one slice of an upright image as rows from top to bottom; right, or the front, is at the left."""
-    return np.flip(np.take(image, place, axis).T, (0, 1))
+    return np.flip(image[(slice(None),) * axis + (place,)].T, (0, 1))

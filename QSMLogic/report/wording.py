@@ -37,8 +37,8 @@ def words(value: Any) -> str:
 
 
 def by(numbers: Iterable[float]) -> str:
-    """Return the edges of a box."""
-    return " \u00d7 ".join(f"{n:.4g}" for n in numbers)
+    """Return the edges of a box, to about a thousandth."""
+    return " \u00d7 ".join(f"{n:.3g}" if n < 10 else f"{n:.4g}" for n in numbers)
 
 
 def milliseconds(seconds: Iterable[float]) -> str:

@@ -10,7 +10,7 @@ from ..echo_unwrapping import Echoes, Regions, unwrap_each, unwrap_from_template
 from ..grid import Grid
 from ..phase_bend import smoothness
 from ..progress import Progress, no_progress, part
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 from ..spanning_tree import Crop
 
 
@@ -19,6 +19,10 @@ from ..spanning_tree import Crop
     label="Best path",
     cite=("AbdulRahman2007",),
     sentence="Phase was unwrapped along the best path, by sorting its reliability (template echo {template})",
+    otherwise={
+        ONE_ECHO: "Phase was unwrapped along the best path, by sorting its reliability",
+        "individual": "Phase was unwrapped along the best path, by sorting its reliability, every echo in space",
+    },
     volumes=65,
 )
 def best_path(

@@ -10,7 +10,7 @@ from ..echo_unwrapping import Echoes, Regions, unwrap_each, unwrap_from_template
 from ..grid import Grid
 from ..phase_quality import edge_quality
 from ..progress import Progress, no_progress, part
-from ..registry import Param, method
+from ..registry import ONE_ECHO, Param, method
 from ..spanning_tree import Crop
 
 
@@ -19,6 +19,10 @@ from ..spanning_tree import Crop
     label="ROMEO",
     cite=("Dymerska2021",),
     sentence="Phase was unwrapped with ROMEO (template echo {template})",
+    otherwise={
+        ONE_ECHO: "Phase was unwrapped with ROMEO",
+        "individual": "Phase was unwrapped with ROMEO, every echo in space",
+    },
     volumes=65,
 )
 def romeo(

@@ -19,7 +19,7 @@ from ..reproduce import fileName
 from ..results import MAP_ATTRIBUTE, PAGE_ENDING
 from .section import COLOURS, Section
 
-TABLE_HEIGHT = 130
+TABLE_HEIGHT, ROW_HEIGHT = 142, 22
 """Pixels; enough for five measures."""
 
 NAMES = {
@@ -46,7 +46,7 @@ class ReportSection(Section):
         self.openButton = qt.QPushButton(_("Open report"))
         self.openButton.toolTip = _("Show pictures of every stage, settings and methods text in the browser.")
         self.exportButton = qt.QPushButton(_("Export as DICOM..."))
-        self.databaseBox = qt.QCheckBox(_("into Slicer's DICOM database too"))
+        self.databaseBox = qt.QCheckBox(_("Add it to Slicer's DICOM database too"))
         self.databaseBox.toolTip = _("Copy the exported series into the database of the module DICOM.")
         buttons, export = qt.QHBoxLayout(), qt.QHBoxLayout()
         for widget in (self.about, self.warnings, self.table):
@@ -154,6 +154,7 @@ def _table() -> Any:
     table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
     table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
     table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
     table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
     table.setFixedHeight(TABLE_HEIGHT)
     return table
