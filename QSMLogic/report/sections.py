@@ -151,7 +151,7 @@ def provenance(told: Account, result: Result) -> list[Element]:
     seconds.append([tag("b", "Together"), f"{result.total_seconds:.2f}"])
     return [
         *_copied("Command", "command", str(record.get("command", ""))),
-        tag("p", f"{versions}; {record.get('system', '')}", class_="note"),
+        tag("p", f"{versions}; {record.get('system', '')}; {record.get('threads', '?')} threads", class_="note"),
         tag("h3", "Time"),
         table(("Stage", "Seconds"), seconds, numbers=(1,)),
         *([tag("h3", "Input files"), table(("File", "Bytes", "SHA-256"), files, numbers=(1,))] if files else []),
