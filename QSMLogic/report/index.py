@@ -29,8 +29,8 @@ class Entry:
     """One line of the index.
 
     name: of the acquisition; link: relative URL of its report, empty where there is none; status: in a word, such as
-    "done" or "failed"; reason: a sentence where there is no result; quality: numbers by the names of `quality.Measure`; picture: PNG of
-    chi (see `pictures.thumbnail`), may be empty.
+    "done" or "failed"; reason: a sentence where there is no result; quality: numbers by the names of `quality.Measure`;
+    picture: PNG of chi (see `pictures.thumbnail`), may be empty.
     """
 
     name: str
