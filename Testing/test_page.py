@@ -216,6 +216,18 @@ def test_warnings_come_first(small_run):
     assert PAYLOAD in text
 
 
+def test_the_files_of_a_series_are_folded_and_those_of_an_archive_named_with_it(small_run):
+    def made(count):
+        inputs = [{"file": "scan.zip", "entry": f"{i}.dcm", "bytes": i, "sha256": "ab" * 32} for i in range(count)]
+        told = replace(small_run.told, provenance={**small_run.told.provenance, "inputs": inputs})
+        return page(told, small_run.loaded, small_run.result)
+
+    assert "details" not in Reader(made(3)).tags
+    assert "details" in Reader(made(1500)).tags
+    assert "1,500 files" in text_of(made(1500))
+    assert "1499.dcm in scan.zip" in text_of(made(1500))
+
+
 def test_a_map_without_reference_magnitude_or_second_echo_is_told_as_it_is(small_run):
     scan = replace(
         small_run.loaded.scan, phase=small_run.loaded.scan.phase[..., :1], magnitude=None, echo_times=(0.01,)
