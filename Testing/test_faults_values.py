@@ -79,6 +79,31 @@ def test_numbers_of_side_cars_that_make_no_sense_are_refused(echoes, key, value)
     assert key in str(error.value) or "echo time" in str(error.value) or "field strength" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"scl_slope": np.inf}, "scales the values by inf and adds 0: it is damaged"),
+        ({"scl_inter": -np.inf}, "scales the values by 1 and adds -inf: it is damaged"),
+        ({"pixdim": [1, 0.9, 1.1, -np.inf, 1, 1, 1, 1]}, "three positive numbers are needed"),
+        ({"pixdim": [1, -0.9, 1.1, 2.5, 1, 1, 1, 1]}, "the voxel size is -0.9 x 1.1 x 2.5 mm: three positive numbers"),
+        ({"srow": 0}, "contradicts itself"),
+        ({"srow": 1e30}, "contradicts itself"),
+    ],
+)
+def test_numbers_of_a_nifti_header_that_make_no_sense_are_refused(tmp_path, fields, said):
+    make(tmp_path / "a.nii")
+    patched(tmp_path / "a.nii", **{"scl_slope": 1} | fields)
+    with pytest.raises(InputError, match=said):
+        read_image(tmp_path / "a.nii")
+
+
+def test_a_slope_of_zero_or_nan_is_none(tmp_path):
+    made = make(tmp_path / "a.nii")
+    for slope in (0, np.nan):
+        patched(tmp_path / "a.nii", scl_slope=slope)
+        assert np.array_equal(read_image(tmp_path / "a.nii")[0][..., 0], made)
+
+
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 def test_bytes_behind_the_image_are_refused_and_bombs_not_unpacked(tmp_path, ending):
     make(tmp_path / "a.nii")
