@@ -314,6 +314,17 @@ def test_magnitude_images_that_nobody_meant(tiny_head, tmp_path, capsys):
     assert outcomes_of(tmp_path / "out")["sub-a"][0] == "nothing"
 
 
+def test_phase_without_magnitude(tiny_head, tmp_path):
+    root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
+    put_echoes(root, "sub-a", tiny_head, parts=("phase",))
+    assert bids(root, out, "--masking", "phase_quality") == 0
+    assert (out / "sub-a" / "anat" / "sub-a_Chimap.nii.gz").exists()
+    assert not (out / "sub-a" / "fmap").exists()
+    assert "the fields are not written" in (out / "qsm-outcomes.tsv").read_text("utf-8")
+    assert not {issue for issue in validated(out) if issue[0] == "error"}
+    assert sidecar(out / "sub-a" / "anat" / "sub-a_Chimap.nii.gz")["Sources"][1].startswith("bids:raw:sub-a/anat/")
+
+
 def test_an_interrupted_cohort_goes_on(tiny_head, tmp_path):
     root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
     for label in "abcdefgh":

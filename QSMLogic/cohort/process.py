@@ -28,6 +28,7 @@ from .unit import Outcome, Plan, Status, Unit
 TRACEBACK, PICTURE = "traceback.txt", "chi.png"
 """In the folder of a unit's logs: where the program failed, and a small picture of the map."""
 
+NO_MAGNITUDE = "There is no magnitude image, beside which BIDS wants a field map to lie: the fields are not written."
 NO_LABELS = "There is no segmentation for it (--labels-from): it is measured in the whole mask only."
 
 READ, COMPUTED = 0.05, 0.9
@@ -119,6 +120,7 @@ def _loaded(unit: Unit, plan: Plan) -> Loaded:
     labels = labels_of(unit, plan)
     loaded = load(replace(plan.sources, mask=mask_of(unit, plan), labels=labels).of(unit.candidate))
     odd = [NO_LABELS] if plan.labels is not None and labels is None else []
+    odd += [NO_MAGNITUDE] if loaded.scan is None or loaded.scan.magnitude is None else []
     return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings, *odd])))
 
 
