@@ -64,7 +64,7 @@ DOUBTS: tuple[Doubt, ...] = (
         "sign",
         -0.1,
         "What is bright in the map decays slowly, and what decays fast is dark (agreement {:.2f}): the phase may have "
-        "the other sign (--phase-sign), or the direction of B0 is wrong.",
+        "the other sign (--phase-sign), or B0 another direction, unless the strong sources are calcium.",
         low=True,
     ),
     Doubt(

@@ -12,6 +12,9 @@ from .grid import Grid
 LONGEST_ECHO_TIME = 0.5
 """s; no gradient echo is that late, so a larger number was given in ms."""
 
+SHORTEST_ECHO_TIME = 1e-6
+"""s; no pulse is as short, so a smaller number is damaged."""
+
 RADIAN_RANGE = 2 * np.pi * 1.01
 """Wrapped phase lies in -pi..pi or 0..2 pi; a little room is left for rounding in stored integers."""
 
@@ -93,6 +96,8 @@ def checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[floa
         raise InputError(f"{len(times)} echo times were given for {echoes} echoes of phase: one per echo is needed.")
     if not np.isfinite(times).all() or min(times) <= 0:
         raise InputError(f"The echo times are {_listed(times)} s: they must be positive numbers.")
+    if min(times) < SHORTEST_ECHO_TIME:
+        raise InputError(f"The echo times are {_listed(times)} s: no echo is that early. Give seconds, one per echo.")
     if max(times) > LONGEST_ECHO_TIME:
         raise InputError(
             f"The echo times are {_listed(times)} s: that looks like milliseconds. Give seconds (divide by 1000)."

@@ -16,6 +16,10 @@ STRONGEST = 2.0
 CLIPPED = (0.1, 99.9)
 """Percentiles of decay and map beyond which a voxel counts no more: noise, and what lies beside bone and air."""
 
+GREATEST = 3.0
+"""Times the median of the strongest deviations: more counts as this, so that one calcified lesion does not outvote all
+nuclei and veins."""
+
 FEWEST = 50
 """Voxels among the strongest from which there is something to tell."""
 
@@ -29,8 +33,9 @@ def decay_agreement(
     """Return how much the strongest sources agree with the decay of the signal: 1 wholly, 0 not at all, -1 opposed.
 
     The cosine between the deviations of susceptibility and of the rate of decay from their neighbourhood, over the
-    voxels whose susceptibility deviates most. With a single echo darkness stands for the rate. It changes its sign with
-    the map. Parameters: chi (x, y, z) ppm; magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s.
+    voxels whose susceptibility deviates most; very large deviations are cut. With a single echo darkness stands for
+    the rate. It changes its sign with the map. Parameters: chi (x, y, z) ppm; magnitude (x, y, z, echo), any unit;
+    mask (x, y, z) bool; echo_times s.
     Returns None where there is too little in the mask to tell. Source: Langkammer2012.
     """
     if not mask.any():
@@ -40,7 +45,7 @@ def decay_agreement(
     weight = _local_mean(mask.astype(np.float32), grid)
     source, fall = (_deviation(image, mask, weight, grid) for image in (chi, rate))
     strongest = np.abs(source) >= np.percentile(np.abs(source), 100 - STRONGEST)
-    source, fall = source[strongest], fall[strongest]
+    source, fall = _bounded(source[strongest]), _bounded(fall[strongest])
     size = float(np.sqrt(np.sum(source**2) * np.sum(fall**2)))
     return float(np.sum(source * fall)) / size if strongest.sum() >= FEWEST and size > 0 else None
 
@@ -66,6 +71,11 @@ def _deviation(image: np.ndarray, mask: np.ndarray, weight: np.ndarray, grid: Gr
     low, high = np.percentile(image[mask], CLIPPED)
     image = np.where(mask, np.clip(image, low, high), 0).astype(np.float32)
     return (image[mask] - _local_mean(image, grid)[mask] / weight[mask]).astype(float)
+
+
+def _bounded(values: np.ndarray) -> np.ndarray:
+    bound = GREATEST * float(np.median(np.abs(values)))
+    return np.clip(values, -bound, bound)
 
 
 def _local_mean(image: np.ndarray, grid: Grid) -> np.ndarray:

@@ -63,3 +63,22 @@ def test_the_command_fails_where_none_can_be_used(folder, tmp_path, capsys):
         assert output == ""
         assert errors.startswith("qsm: ")
         assert len(errors.splitlines()) == 1
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J<script>\r\nqsm: all is well"
+
+
+def test_hostile_text_of_headers_and_names_does_not_command_the_terminal(tmp_path, capsys):
+    words = ("SeriesDescription", "Manufacturer", "SoftwareVersions", "PatientID", "ProtocolName")
+    siemens(tmp_path / "a", echoes=1, **dict.fromkeys(words, HOSTILE[:60]))
+    (tmp_path / "a" / f"{HOSTILE.replace('/', '')}.dcm").touch()
+    for more in ([], ["--json"]):
+        assert main(["acquisitions", str(tmp_path / "a"), *more]) == 0
+        output, errors = capsys.readouterr()
+        assert all(line.isprintable() for line in output.splitlines())
+        assert not any(line.startswith("qsm: ") for line in output.splitlines())
+        assert errors == ""
+    assert main(["acquisitions", str(tmp_path / HOSTILE.replace("/", ""))]) == 1
+    errors = capsys.readouterr().err
+    assert errors.endswith("\n")
+    assert errors[:-1].isprintable()

@@ -13,6 +13,7 @@ from QSMLogic.report.checklist import FROM_HEADERS, ONLY_BY_HAND, State, counted
 from QSMLogic.report.recommendations import recommendations
 from QSMLogic.roi import Reference
 from QSMLogic.scan import Scan
+from QSMLogic.settings import Settings
 
 MET, NOT_MET, UNKNOWN = State.MET, State.NOT_MET, State.UNKNOWN
 
@@ -96,6 +97,13 @@ MASK = "Mask by brain extraction and phase quality"
 )
 def test_rules_on_the_settings(small_run, name, changes, state):
     assert judged(small_run, name, **changes).state == state
+
+
+def test_a_mask_joined_to_the_brain_is_none_of_the_brain(small_run):
+    steps = [{"method": "bet"}, {"method": "phase_quality", "combine": "union"}]
+    settings = Settings.from_dict({"masking": steps})
+    items = recommendations(settings, small_run.loaded, small_run.result)
+    assert {item.name: item.state for item in items}[MASK] == NOT_MET
 
 
 @pytest.mark.parametrize(

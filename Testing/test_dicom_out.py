@@ -259,6 +259,36 @@ def test_the_same_map_is_the_same_series_and_another_is_another(enhanced, tmp_pa
     assert all(re.fullmatch(r"2\.25\.[1-9]\d{0,38}", uid) for uid in everything)
 
 
+def test_damaged_sources_are_refused_in_a_sentence_or_give_images(enhanced, tmp_path):
+    (path,) = enhanced
+    content = path.read_bytes()
+    header = len(content) - 8 * int(np.prod(SHAPE))
+    rng = np.random.default_rng(4)
+    outcomes = set()
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(132, header, rng.integers(1, 6)):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            for file in write_series(tmp_path / "out", CHI, GEOMETRY, enhanced, force=True):
+                pydicom.dcmread(file)
+            outcomes.add("written")
+        except InputError as error:
+            outcomes.add("refused" if "\n" not in str(error) else str(error))
+    assert outcomes == {"written", "refused"}
+
+
+def test_numbers_of_the_scan_that_are_none_are_left_out(scan, tmp_path):
+    for path in scan:
+        change(path, ImagingFrequency="123.2", PixelBandwidth="999.5")
+        path.write_bytes(path.read_bytes().replace(b"999.5", b"9x9.5"))
+    (first, *_) = write_series(tmp_path / "out", CHI, GEOMETRY, scan)
+    header = check_mr_image(first)
+    assert header.ImagingFrequency == 123.2
+    assert "PixelBandwidth" not in header
+
+
 def test_images_of_two_patients_or_two_acquisitions_are_refused(scan, tmp_path):
     siemens(tmp_path / "more", first=15, SeriesInstanceUID="1.2.9.99", SeriesDescription="again")
     more = sorted((tmp_path / "more").rglob("*.dcm"))
@@ -343,6 +373,21 @@ def test_the_command_takes_the_acquisition_that_the_map_lies_on(scan, chimap, tm
     refused(capsys, words, "2 acquisitions lie on the voxels of the map: name its own with --acquisition (1 = ")
     assert main([*words, "--acquisition", "again"]) == 0
     assert pydicom.dcmread(next((tmp_path / "out").iterdir())).SeriesNumber == 15001
+
+
+def test_the_command_believes_the_unit_of_a_side_car(scan, tmp_path, capsys):
+    field = tmp_path / "sub-1_desc-total_fieldmap.nii.gz"
+    write_image(field, CHI, GEOMETRY)
+    words = ["dicom", str(field), "--like", str(tmp_path / "scan"), "--out", str(tmp_path / "out")]
+    field.with_name("sub-1_desc-total_fieldmap.json").write_text('{"Units": "Hz"}')
+    assert main([*words, "--name", "total_field"]) == 0
+    header = pydicom.dcmread(next((tmp_path / "out").iterdir()))
+    assert header.RealWorldValueMappingSequence[0].MeasurementUnitsCodeSequence[0].CodeValue == "Hz"
+    assert np.abs(read(sorted((tmp_path / "out").iterdir()))[0] - CHI).max() <= float(header.RescaleSlope)
+    capsys.readouterr()
+    refused(capsys, [*words, "--name", "total_field", "--unit", "ppm", "--force"], "side-car says Hz")
+    field.with_name("sub-1_desc-total_fieldmap.json").write_text('{"Units": "mT"}')
+    refused(capsys, [*words, "--name", "total_field", "--force"], "in mT, which is none of ppm, ppb, Hz")
 
 
 def test_what_the_command_refuses(scan, chimap, tmp_path, capsys):

@@ -45,6 +45,13 @@ def test_failures_come_first_and_outliers_are_marked_by_a_sign():
     assert 'href="sub-far/report.html"' in made
 
 
+def test_reasons_are_told_whatever_the_status():
+    made = index_page([entry("sub-1"), entry("sub-2", status="nothing to do", reason="There is magnitude only.")])
+    assert "1 nothing to do" in made.split("<main>")[0]
+    assert "There is magnitude only." in made.split("<main>")[0]
+    assert 'class="failures"' not in made
+
+
 def test_a_cohort_without_anybody_is_a_page_too():
     assert "0 acquisitions: none." in index_page([])
 

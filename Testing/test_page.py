@@ -3,7 +3,6 @@
 import base64
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import numpy as np
@@ -159,11 +158,11 @@ def test_what_cannot_be_shown_is_replaced():
 
 
 def test_a_page_says_what_the_run_did(small_run):
-    when = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     scan, maps = small_run.loaded.scan, small_run.result.maps
     rows = region_statistics(maps["chi"], small_run.loaded.data["labels"], scan.grid, mask=maps["eroded_mask"])
-    told = replace(small_run.told, provenance={**small_run.told.provenance, "warnings": []})
-    made = page(told, small_run.loaded, small_run.result, rows, name="sub-01", when=when)
+    record = {**small_run.told.provenance, "warnings": [], "date": "2026-03-01T12:30:00+00:00"}
+    told = replace(small_run.told, provenance=record)
+    made = page(told, small_run.loaded, small_run.result, rows, name="sub-01")
     text = text_of(made)
     for said in ("sub-01", "01 March 2026 at 12:30 UTC", "No warnings.", "3 echoes, 5 to 25 ms", "whole-brain mean"):
         assert said in text
@@ -217,6 +216,18 @@ def test_warnings_come_first(small_run):
     assert PAYLOAD in text
 
 
+def test_the_files_of_a_series_are_folded_and_those_of_an_archive_named_with_it(small_run):
+    def made(count):
+        inputs = [{"file": "scan.zip", "entry": f"{i}.dcm", "bytes": i, "sha256": "ab" * 32} for i in range(count)]
+        told = replace(small_run.told, provenance={**small_run.told.provenance, "inputs": inputs})
+        return page(told, small_run.loaded, small_run.result)
+
+    assert "details" not in Reader(made(3)).tags
+    assert "details" in Reader(made(1500)).tags
+    assert "1,500 files" in text_of(made(1500))
+    assert "1499.dcm in scan.zip" in text_of(made(1500))
+
+
 def test_a_map_without_reference_magnitude_or_second_echo_is_told_as_it_is(small_run):
     scan = replace(
         small_run.loaded.scan, phase=small_run.loaded.scan.phase[..., :1], magnitude=None, echo_times=(0.01,)
@@ -232,6 +243,5 @@ def test_a_map_without_reference_magnitude_or_second_echo_is_told_as_it_is(small
 
 
 def test_the_same_run_gives_the_same_page(small_run):
-    when = datetime(2026, 3, 1, tzinfo=UTC)
-    one, two = (page(small_run.told, small_run.loaded, small_run.result, when=when) for _ in range(2))
+    one, two = (page(small_run.told, small_run.loaded, small_run.result) for _ in range(2))
     assert one == two

@@ -174,6 +174,7 @@ def test_hostile_names_in_the_index_are_text(browser, tmp_path):
     assert browser.value("document.querySelector('tbody th').textContent") == HOSTILE
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_hostile_tags_of_dicom_files_are_text(browser, small_run, tmp_path, capsys):
     tags = {
         "SeriesDescription": "<img src=x onerror='owned = 1'>",

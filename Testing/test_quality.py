@@ -233,6 +233,15 @@ def test_sign_agrees_with_few_echoes_and_noise(echo_times, snr):
     assert decay_agreement(chi, head.scan.magnitude, head.mask, head.scan.grid, echo_times) > 0.2
 
 
+def test_one_calcified_lesion_does_not_turn_the_sign(phantom):
+    """A lesion of 12 mm is strongly diamagnetic and dark: it speaks for the other sign, and is outvoted."""
+    scan, chi, magnitude = phantom.scan, phantom.chi.copy(), phantom.scan.magnitude.copy()
+    lesion = (positions(scan.grid, (20, 15, 15)) ** 2).sum(axis=0) < 6**2
+    chi[lesion] = -0.5
+    magnitude[lesion] *= np.exp(-80 * np.array(scan.echo_times, np.float32))
+    assert decay_agreement(chi, magnitude, phantom.mask, scan.grid, scan.echo_times) > 0.3
+
+
 @pytest.mark.parametrize("subject", ["sub-head", "sub-patch"])
 def test_the_sign_of_real_scans_is_told(shared_data, subject):
     """The real proof: one sign is let pass, the other is warned of."""

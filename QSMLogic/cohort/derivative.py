@@ -91,14 +91,14 @@ def _description(dataset: Path, link: str) -> dict[str, Any]:
     except (OSError, ValueError):
         source = {}
     source = source if isinstance(source, dict) else {}
-    doi = {"DOI": source["DatasetDOI"]} if source.get("DatasetDOI") else {}
+    origin = {"DOI": source["DatasetDOI"]} if source.get("DatasetDOI") else {"URL": dataset.as_uri()}
     return {
         "Name": f"Susceptibility maps of {source.get('Name') or dataset.name}",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         **({"License": source["License"]} if source.get("License") else {}),
         "GeneratedBy": [{"Name": NAME, "Version": __version__, "CodeURL": HOMEPAGE}],
-        "SourceDatasets": [{"URL": link} | doi],
+        "SourceDatasets": [origin],
         "DatasetLinks": {RAW: link},
     }
 

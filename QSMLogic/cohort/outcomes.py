@@ -6,13 +6,16 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import InputError
 from ..io.outputs import in_words, whole_file
 from .names import LOGS
-from .process import OUTCOME
 from .unit import Outcome, Status
+
+OUTCOME = "outcome.json"
+"""In the folder of a unit's logs: what became of it last."""
 
 TABLE = "qsm-outcomes.tsv"
 """In the root of the derivatives; one line per unit that any run was given."""
@@ -27,6 +30,17 @@ IN_WORDS = {
     Status.NOTHING: "without images to make a map of",
     Status.FAILED: "failed",
 }
+
+
+def note(out: Path, outcome: Outcome) -> None:
+    """Write down what became of a unit. Raises InputError where the disk refuses."""
+    place = out / LOGS / outcome.name / OUTCOME
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(place) as file:
+            file.write_text(json.dumps(asdict(outcome), ensure_ascii=False, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise InputError(in_words(error, out)) from None
 
 
 def read_outcomes(out: Path) -> list[Outcome]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
-from contextlib import suppress
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +12,7 @@ from .. import footprint, pipeline
 from ..errors import Cancelled, InputError
 from ..io.load import Loaded, load
 from ..io.nifti import NIFTI_ENDINGS, write_image
-from ..io.outputs import in_words, whole_file
+from ..io.outputs import in_words
 from ..io.writing import as_json
 from ..pipeline import Result
 from ..progress import Progress, no_progress, part
@@ -28,9 +25,10 @@ from .masks import mask_of
 from .transaction import UnitFiles
 from .unit import Outcome, Plan, Status, Unit
 
-OUTCOME, TRACEBACK, PICTURE = "outcome.json", "traceback.txt", "chi.png"
-"""In the folder of a unit's logs: what became of it last, where the program failed, and a small picture of the map."""
+TRACEBACK, PICTURE = "traceback.txt", "chi.png"
+"""In the folder of a unit's logs: where the program failed, and a small picture of the map."""
 
+NO_MAGNITUDE = "There is no magnitude image, beside which BIDS wants a field map to lie: the fields are not written."
 NO_LABELS = "There is no segmentation for it (--labels-from): it is measured in the whole mask only."
 
 READ, COMPUTED = 0.05, 0.9
@@ -68,9 +66,7 @@ def process(unit: Unit, plan: Plan, progress: Progress = no_progress) -> Outcome
         reason = _fault(unit, plan, error)
     if status is Status.FAILED and (plan.out / record.path_of(unit)).is_file():
         reason += " (The maps that are there are those of an earlier run.)"
-    outcome = Outcome(unit.name, status, reason, round(time.perf_counter() - start, 2), warnings)
-    _note(outcome, plan.out / names.log(unit, OUTCOME))
-    return outcome
+    return Outcome(unit.name, status, reason, round(time.perf_counter() - start, 2), warnings)
 
 
 def memory_needed(unit: Unit, plan: Plan) -> int:
@@ -124,6 +120,7 @@ def _loaded(unit: Unit, plan: Plan) -> Loaded:
     labels = labels_of(unit, plan)
     loaded = load(replace(plan.sources, mask=mask_of(unit, plan), labels=labels).of(unit.candidate))
     odd = [NO_LABELS] if plan.labels is not None and labels is None else []
+    odd += [NO_MAGNITUDE] if loaded.scan is None or loaded.scan.magnitude is None else []
     return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings, *odd])))
 
 
@@ -165,11 +162,3 @@ def _fault(unit: Unit, plan: Plan, error: Exception) -> str:
     except OSError:
         return f"{said}, and its traceback could not be written to {place}."
     return f"{said}: report what {place} says."
-
-
-def _note(outcome: Outcome, place: Path) -> None:
-    """Write down what became of a unit; where the disk refuses, the outcome itself has said so."""
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(place) as file:
-            file.write_text(json.dumps(asdict(outcome), ensure_ascii=False, indent=2) + "\n", "utf-8")

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -24,8 +25,10 @@ Memory = Callable[[Unit, Plan], int]
 LISTENING = 0.5
 """s between two looks at the workers while nothing is heard."""
 
-WORKERS_LOOKED_AT = 2.0
-"""s between two questions to the scheduler for new workers."""
+WORKERS_LOOKED_AT = 1.0
+"""s between two questions to the scheduler for its workers."""
+
+GONE = "The Dask scheduler is gone: run the command again, and it goes on where it stopped."
 
 
 def outcomes(
@@ -77,10 +80,23 @@ def _need(memory: Memory, unit: Unit, plan: Plan) -> int:
         return 0
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """What a worker offers: threads, and bytes of memory."""
+
+    threads: int
+    memory: int
+
+    def holds(self, needs: Sequence[int]) -> bool:
+        """Tell whether units of these needs can be computed on it at once."""
+        return len(needs) <= self.threads and sum(needs) <= self.memory
+
+
 class _Cohort:
     """Units on the way through a cluster.
 
-    No more tasks are handed in than can be computed at once: a worker that is lost takes none with it that only waited.
+    Each is handed in for a worker that has room for it at once. So a worker that is lost takes none with it that only
+    waited, and it is known how many workers were lost under a unit, whoever set up the cluster.
     """
 
     def __init__(
@@ -98,28 +114,22 @@ class _Cohort:
         self.progress, self.work = progress, work
         self.topic = f"qsm-{uuid.uuid4().hex}"
         self.heard: Queue[Any] = Queue()
-        self.running: dict[Any, Unit] = {}
+        self.waiting: deque[Unit] = deque()
+        self.running: dict[Any, tuple[Unit, str]] = {}
         self.fractions: dict[str, float] = {}
-        self.begun: Counter[str] = Counter()
-        self.workers: dict[str, dict[str, Any]] = {}
+        self.losses: Counter[str] = Counter()
+        self.workers: dict[str, _Worker] = {}
         self.ended: list[Outcome] = []
-        self.looked = 0.0
+        self.looked = -WORKERS_LOOKED_AT
 
     def run(self, units: Sequence[Unit]) -> Iterator[Outcome]:
         """Give the outcomes as they come."""
-        waiting = deque(units)
+        self.waiting.extend(units)
         self.client.subscribe_topic(self.topic, lambda event: self.heard.put(event[1]))
         try:
-            while waiting or self.running:
-                self._look_at_workers(len(waiting) + len(self.running))
-                while waiting and self.workers:
-                    never = self._never(waiting[0])
-                    if never:
-                        yield self._over(_failed(waiting.popleft(), never))
-                    elif self._has_room(waiting[0]):
-                        self._hand_in(waiting.popleft())
-                    else:
-                        break
+            while self.waiting or self.running:
+                yield from self._look_at_workers()
+                yield from self._hand_in()
                 self._tell(len(units))
                 yield from self._listen()
             self._tell(len(units))
@@ -127,46 +137,49 @@ class _Cohort:
             self.client.cancel(list(self.running), force=True)
             self.client.unsubscribe_topic(self.topic)
 
-    def _look_at_workers(self, left: int) -> None:
-        """Ask for jobs in the place of lost ones, and get to know new workers."""
-        if time.monotonic() - self.looked < WORKERS_LOOKED_AT and self.workers:
+    def _look_at_workers(self) -> Iterator[Outcome]:
+        """Ask for jobs in the place of lost ones, get to know new workers, and take units back from lost ones."""
+        if time.monotonic() - self.looked < WORKERS_LOOKED_AT:
             return
         self.looked = time.monotonic()
         if self.client.status not in ("running", "connecting"):
-            raise InputError("The Dask scheduler is gone: run the command again, and it goes on where it stopped.")
+            raise InputError(GONE)
         if self.jobs:
-            self.client.cluster.scale(jobs=min(self.jobs, left))
+            self.client.cluster.scale(jobs=min(self.jobs, len(self.waiting) + len(self.running)))
         there = set(self.client.nthreads())
-        self.workers = {address: known for address, known in self.workers.items() if address in there}
-        new = sorted(there - set(self.workers))
-        if new:
-            said = self.client.run(introduce, self.file, workers=new, on_error="return")
-            for address, answer in said.items():
-                self._refuse(address, answer)
-            self.workers |= said
+        self.workers = {address: worker for address, worker in self.workers.items() if address in there}
+        self._meet(sorted(there - set(self.workers)))
+        for future, (_, address) in list(self.running.items()):
+            if address not in there:
+                future.cancel(force=True)
+                yield from self._lost(future)
 
-    def _refuse(self, address: str, answer: Any) -> None:
-        """Raise InputError where a worker cannot compute for this command."""
-        if isinstance(answer, ImportError):
-            raise InputError(
-                f"The worker {address} has no slicerqsm ({answer}): install slicerqsm {__version__} where it runs."
-            )
-        if isinstance(answer, BaseException):
-            raise InputError(f"The worker {address} does not answer: {type(answer).__name__}: {answer}.")
-        if answer["version"] != __version__:
-            raise InputError(
-                f"The worker {address} has slicerqsm {answer['version']} and this command {__version__}: "
-                "install the same version on every machine."
-            )
-        if not answer["sees"]:
-            raise InputError(
-                f"The worker on {answer['machine']} does not see {self.plan.out}: data and results have to lie on a "
-                "disk that all machines share, under the same path."
-            )
+    def _meet(self, new: list[str]) -> None:
+        """Get to know workers; those that cannot be used are left out, as long as there are others."""
+        said = self.client.run(introduce, self.file, workers=new, on_error="return") if new else {}
+        problems = {address: _problem(address, answer, self.plan.out) for address, answer in said.items()}
+        met = {a: _Worker(said[a]["threads"], said[a]["memory"]) for a, problem in problems.items() if problem is None}
+        self.workers |= met
+        unusable = [problem for problem in problems.values() if problem]
+        if unusable and not self.workers:
+            raise InputError(unusable[0])
 
-    def _never(self, unit: Unit) -> str:
-        """Return in a sentence why no worker can ever compute a unit, empty where one can."""
-        need, largest = self.needs[unit.name], max(worker["memory"] for worker in self.workers.values())
+    def _hand_in(self) -> Iterator[Outcome]:
+        """Hand in the units that are next, as long as there is room; those for which there never is any fail."""
+        while self.waiting and self.workers:
+            unit = self.waiting[0]
+            never = self._never(self.needs[unit.name])
+            address = self._room(self.needs[unit.name])
+            if never:
+                yield self._over(_failed(self.waiting.popleft(), never))
+            elif address:
+                self._submit(self.waiting.popleft(), address)
+            else:
+                return
+
+    def _never(self, need: int) -> str:
+        """Return in a sentence why no worker can ever hold a unit, empty where one can."""
+        largest = max(worker.memory for worker in self.workers.values())
         if need <= largest:
             return ""
         return (
@@ -174,22 +187,27 @@ class _Cohort:
             "GiB: give the workers more, have fewer of them, or take lighter methods."
         )
 
-    def _has_room(self, unit: Unit) -> bool:
-        """Tell whether one more unit can be computed at once."""
-        return len(self.running) < sum(_room(worker, self.needs[unit.name]) for worker in self.workers.values())
+    def _room(self, need: int) -> str:
+        """Return a worker that has room for one more unit, the one with the fewest; empty where none has."""
+        held: dict[str, list[int]] = {address: [] for address in self.workers}
+        for unit, address in self.running.values():
+            held.setdefault(address, []).append(self.needs[unit.name])
+        fitting = [a for a, worker in self.workers.items() if worker.holds([*held[a], need])]
+        return min(fitting, key=lambda address: len(held[address]), default="")
 
-    def _hand_in(self, unit: Unit) -> None:
+    def _submit(self, unit: Unit, address: str) -> None:
         future = self.client.submit(
             task,
             self.work,
             unit,
             self.plan,
             self.topic,
-            key=f"{self.topic}-{unit.name}",
+            key=f"{self.topic}-{unit.name}-{self.losses[unit.name]}",
             pure=False,
+            workers=[address],
             resources={MEMORY: self.needs[unit.name]},
         )
-        self.running[future] = unit
+        self.running[future] = unit, address
         future.add_done_callback(self.heard.put)
 
     def _listen(self) -> Iterator[Outcome]:
@@ -197,51 +215,47 @@ class _Cohort:
         try:
             word = self.heard.get(timeout=LISTENING)
             while True:
-                outcome = self._event(word) if isinstance(word, dict) else self._end(word)
-                if outcome is not None:
-                    yield outcome
+                if isinstance(word, dict):
+                    self.fractions[word["unit"]] = word["fraction"]
+                elif word in self.running:
+                    yield from self._end(word)
                 word = self.heard.get_nowait()
         except Empty:
             return
 
-    def _event(self, word: dict[str, Any]) -> Outcome | None:
-        """Note how far a unit is; one under which too many workers were lost is given up."""
-        name = word["unit"]
-        self.begun[name] += "begun" in word
-        self.fractions[name] = word.get("fraction", 0.0)
-        if self.begun[name] <= ALLOWED_LOSSES + 1:
-            return None
-        for future, unit in self.running.items():
-            if unit.name == name:
-                future.cancel(force=True)
-                del self.running[future]
-                return self._over(_failed(unit, self._lost()))
-        return None
-
-    def _end(self, future: Any) -> Outcome | None:
-        unit = self.running.pop(future, None)
-        if unit is None:
-            return None
+    def _end(self, future: Any) -> Iterator[Outcome]:
+        unit, _ = self.running[future]
         if future.status == "finished":
-            return self._over(future.result())
+            del self.running[future]
+            yield self._over(future.result())
+            return
         if future.status != "error":
-            raise InputError(
-                "The Dask scheduler gave the cohort up: run the command again, and it goes on where it stopped."
-            )
+            raise InputError(GONE)
         error = future.exception()
         if type(error).__name__ == "KilledWorker":
-            return self._over(_failed(unit, self._lost()))
+            yield from self._lost(future)
+            return
         if isinstance(error, Cancelled):
             raise error
+        del self.running[future]
         said = str(error) if isinstance(error, InputError) else f"Unexpected error ({type(error).__name__}: {error})."
-        return self._over(_failed(unit, said))
+        yield self._over(_failed(unit, said))
 
-    def _lost(self) -> str:
+    def _lost(self, future: Any) -> Iterator[Outcome]:
+        """Let a unit wait once more, after the others, when its worker was lost; or give it up."""
+        unit, address = self.running.pop(future)
+        self.workers.pop(address, None)
+        self.losses[unit.name] += 1
+        self.fractions.pop(unit.name, None)
+        if self.losses[unit.name] <= ALLOWED_LOSSES:
+            self.waiting.append(unit)
+            return
         logs = f"; the jobs' logs are in {self.plan.out / JOB_LOGS}" if self.jobs else ""
-        return (
-            f"The worker was lost {ALLOWED_LOSSES + 1} times while computing it, as happens where memory or the time "
-            f"of a job run out: give it more of them{logs}."
+        said = (
+            f"Its worker was lost {self.losses[unit.name]} times while computing it, as happens where memory or the "
+            f"time of a job run out: give it more of them{logs}."
         )
+        yield self._over(_failed(unit, said))
 
     def _over(self, outcome: Outcome) -> Outcome:
         self.fractions.pop(outcome.name, None)
@@ -252,13 +266,30 @@ class _Cohort:
         """Tell how far the whole cohort is."""
         failed = sum(outcome.status is Status.FAILED for outcome in self.ended)
         over = f"{len(self.ended)} of {units} over, {failed} failed"
-        said = f"{over}: {len(self.running)} computing" if self.workers else f"{over}, waiting for workers"
+        idle = self.waiting and not self.workers
+        said = f"{over}, waiting for workers" if idle else f"{over}: {len(self.running)} computing"
         self.progress((len(self.ended) + sum(self.fractions.values())) / max(1, units), said)
 
 
-def _room(worker: dict[str, Any], need: int) -> int:
-    """Return how many units of this need a worker computes at once."""
-    return min(worker["threads"], worker["memory"] // need) if need else worker["threads"]
+def _problem(address: str, answer: Any, out: Path) -> str | None:
+    """Return in a sentence why a worker cannot compute for this command, None where it can, "" where it is gone."""
+    if isinstance(answer, ImportError):
+        return f"The worker {address} has no slicerqsm ({answer}): install slicerqsm {__version__} where it runs."
+    if isinstance(answer, OSError):
+        return ""
+    if isinstance(answer, BaseException):
+        return f"The worker {address} does not answer: {type(answer).__name__}: {answer}."
+    if answer["version"] != __version__:
+        return (
+            f"The worker {address} has slicerqsm {answer['version']} and this command {__version__}: "
+            "install the same version on every machine."
+        )
+    if not answer["sees"]:
+        return (
+            f"The worker on {answer['machine']} does not see {out}: data and results have to lie on a disk that all "
+            "machines share, under the same path."
+        )
+    return None
 
 
 def _failed(unit: Unit, reason: str) -> Outcome:

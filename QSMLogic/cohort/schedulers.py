@@ -40,8 +40,8 @@ DASK = 384 << 20
 MEMORY_IS_OURS = {f"distributed.worker.memory.{step}": False for step in ("target", "spill", "pause", "terminate")}
 """Dask moves its own data out of memory, stops and kills workers that hold much; a unit says before what it takes."""
 
-SETTINGS: Mapping[str, Any] = {**MEMORY_IS_OURS, "distributed.scheduler.allowed-failures": ALLOWED_LOSSES}
-"""Of the clusters that this module starts."""
+SETTINGS: Mapping[str, Any] = {**MEMORY_IS_OURS, "distributed.scheduler.allowed-failures": 0}
+"""Of the clusters that this module starts; a lost worker is told at once, and its unit handed in again."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _started(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore Ctrl-C in this block, and for good in the processes that are started in it, to which a terminal sends it too.
+    """Ignore Ctrl-C in this block, and for good in the processes that are started in it: a terminal sends it to all.
 
     Half a cluster cannot be closed, and workers are told to end by this process.
     """
@@ -223,7 +223,7 @@ def _slurm_cluster(slurm: Slurm, out: Path, memory: int) -> Any:
         worker_extra_args=["--resources", f"{MEMORY}={share}", "--no-dashboard"],
         job_extra_directives=[*dask.config.get("jobqueue.slurm.job-extra-directives", []), *words],
         job_script_prologue=[*dask.config.get("jobqueue.slurm.job-script-prologue", []), *exports],
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard": False, "dashboard_address": ":0"},
         silence_logs=logging.CRITICAL,
     )
 

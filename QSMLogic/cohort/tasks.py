@@ -32,7 +32,6 @@ def task(work: Work, unit: Unit, plan: Plan, topic: str) -> Outcome:
     worker: Any = get_worker()
     key = worker.get_current_task()
     last = time.monotonic()
-    worker.log_event(topic, {"unit": unit.name, "begun": True})
 
     def progress(fraction: float, message: str = "") -> None:
         nonlocal last

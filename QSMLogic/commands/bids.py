@@ -12,7 +12,7 @@ from ..cohort.derivative import begin
 from ..cohort.group import QUALITY_TABLE, REGION_TABLE, write_group
 from ..cohort.index import INDEX, write_index
 from ..cohort.maps import KEPT
-from ..cohort.outcomes import TABLE, told, write_table
+from ..cohort.outcomes import TABLE, note, told, write_table
 from ..cohort.process import memory_needed, process
 from ..cohort.runners import outcomes
 from ..cohort.schedulers import Where
@@ -64,7 +64,10 @@ def add(commands: Any) -> None:
         "--force", action="store_true", help="compute what has not changed too, and replace edited files"
     )
     group.add_argument(
-        "--skip-bids-validation", action="store_true", help="for callers of BIDS apps; nothing is validated"
+        "--skip-bids-validation",
+        "--skip_bids_validator",
+        action="store_true",
+        help="for callers of BIDS apps; nothing is validated",
     )
     add_where(parser)
     add_settings(parser)
@@ -78,7 +81,7 @@ def _add_choice(parser: Parser) -> None:
         ("--acquisition-label", "labels of acq"),
         ("--run-label", "runs"),
     ):
-        group.add_argument(flag, nargs="+", default=(), metavar="LABEL", help=said)
+        group.add_argument(flag, flag.replace("-label", "_label"), nargs="+", default=(), metavar="LABEL", help=said)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -137,6 +140,7 @@ def _run(found: list[Unit], plan: Plan, where: Where) -> None:
         with Reporter() as progress:
             for outcome in outcomes(found, plan, where, progress, work=process, memory=memory_needed):
                 ended.append(outcome)
+                note(plan.out, outcome)
     except InputError:
         raise
     except BaseException as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import listed, read_document
 from ..errors import InputError
 from ..io.acquisitions import choose, find_acquisitions
 from ..io.candidate import Candidate
@@ -59,16 +60,34 @@ def _work(args: argparse.Namespace) -> None:
         geometry,
         sources,
         name=name,
-        unit=args.unit,
+        unit=_unit(args),
         settings=settings,
         force=args.force,
     )
     print(f"{args.out}: {len(files)} slices of {QUANTITIES[name].title}")
 
 
+def _unit(args: argparse.Namespace) -> str | None:
+    """Return the unit of a map's values: the one a user names, or that of its side-car, None where neither says it."""
+    beside = args.map.with_name(f"{_stem(args.map)}.json")
+    content = read_document(beside) if beside.is_file() else None
+    said = content.get("Units") if isinstance(content, dict) else None
+    if said is None:
+        return args.unit
+    if said not in UNITS and args.unit is None:
+        raise InputError(f"{args.map.name} is in {said}, which is none of {listed(UNITS)}: convert it.")
+    if args.unit not in (None, said):
+        raise InputError(f"--unit {args.unit}, but the side-car says {said}: leave --unit out, or mend {beside.name}.")
+    return str(said)
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.nii(\.gz)?$", "", path.name)
+
+
 def _named(path: Path) -> str:
     """Return what a map is by the name of its file."""
-    stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
+    stem = _stem(path)
     known = {file: name for name, file in FILES.items() if name in QUANTITIES} | {name: name for name in QUANTITIES}
     name = known.get(stem) or ENDS.get(stem.rpartition("_")[2])
     if name is None:
@@ -100,5 +119,5 @@ def _settings(args: argparse.Namespace) -> Settings | None:
     if args.settings is not None:
         return Settings.read(args.settings)
     beside = args.map.parent / SETTINGS
-    ours = re.sub(r"\.nii(\.gz)?$", "", args.map.name) in FILES.values()
+    ours = _stem(args.map) in FILES.values()
     return Settings.read(beside) if ours and beside.is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -25,9 +24,7 @@ def copy_elements(header: Any, made: Any, words: Sequence[str]) -> None:
             kind = dictionary_VR(tag)
             value = element.value + (b"\0" if kind == "UI" else b" ") * (len(element.value) % 2)
             element = element._replace(VR=kind, value=value, length=len(value), is_implicit_VR=False)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a character set that is none, which is copied all the same
-            made[tag] = element
+        made[tag] = element
     keep_bytes(made)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from .bounded import BoundedFile
 from .candidate import Candidate, Stack
 from .dicom import dicom_files, find_dicom
 from .dicom_headers import unreadable as errors
-from .dicom_scan import said
-from .dicom_values import number_of
 from .nifti import Geometry
 
 IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesNumber"]
+
+ONE_FRAME = "1.2.840.10008.5.1.4.1.1.4"
+"""Class of the images that have one frame in a file."""
+
+DAMAGED = "{} is a damaged DICOM file. Export it again."
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,13 @@ def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
         )
     stacks = _matching(matching[0], geometry)
     paths = list(dict.fromkeys(frame.path for stack in stacks for frame in stack.frames))
-    identities = {path: _read(path, IDENTITY) for path in paths}
+    identities = {path: _identity(path) for path in paths}
     _refuse_several(identities)
     slices = []
     for k in range(stacks[0].geometry.shape[2]):
         frames = [stack.frames[k] for stack in stacks]
         slices.append(tuple(_reference(identities[frame.path], frame.index) for frame in frames))
-    lowest = min(paths, key=lambda path: said([identities[path]], "SeriesNumber", number_of) or 0)
+    lowest = min(paths, key=lambda path: _series_number(identities[path]))
     return Source(_read(lowest), stacks[0].geometry, tuple(slices))
 
 
@@ -113,6 +116,15 @@ def _differs(found: Sequence[Candidate], geometry: Geometry, broken: Sequence[st
     )
 
 
+def _identity(path: Path) -> dict[str, str]:
+    """Return what an image is called by, its patient and series, empty where it does not say that."""
+    header = _read(path, IDENTITY)
+    try:
+        return {word: str(header.get(word) or "") for word in IDENTITY}
+    except errors():
+        raise InputError(DAMAGED.format(path.name)) from None
+
+
 def _read(path: Path, tags: Sequence[str] | None = None) -> Any:
     """Return a header, or some elements of it."""
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
@@ -122,26 +134,26 @@ def _read(path: Path, tags: Sequence[str] | None = None) -> Any:
             warnings.simplefilter("ignore")
             return dcmread(file, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
     except errors():
-        raise InputError(f"{path.name} is a damaged DICOM file. Export it again.") from None
+        raise InputError(DAMAGED.format(path.name)) from None
 
 
-def _refuse_several(identities: dict[Path, Any]) -> None:
+def _series_number(identity: Mapping[str, str]) -> int:
+    said = identity["SeriesNumber"]
+    return int(said[:12]) if said.isdecimal() else 0
+
+
+def _refuse_several(identities: Mapping[Path, Mapping[str, str]]) -> None:
     """Refuse images of several patients or studies, and such as cannot be referred to."""
     for path, identity in identities.items():
-        lacking = [word for word in IDENTITY[:4] if not identity.get(word)]
+        lacking = [word for word in IDENTITY[:4] if not identity[word]]
         if lacking:
             raise InputError(f"{path.name} has no {lacking[0]}, which a link to it needs. Export it again.")
     for word, kind in (("StudyInstanceUID", "studies"), ("PatientID", "patients")):
-        several = {str(identity.get(word, "")) for identity in identities.values()}
+        several = {identity[word] for identity in identities.values()}
         if len(several) > 1:
             raise InputError(f"The DICOM images are of {len(several)} {kind}: give those of one.")
 
 
-def _reference(identity: Any, index: int) -> Reference:
-    several = identity.SOPClassUID != "1.2.840.10008.5.1.4.1.1.4"
-    return Reference(
-        str(identity.SOPClassUID),
-        str(identity.SOPInstanceUID),
-        str(identity.SeriesInstanceUID),
-        index + 1 if several else 0,
-    )
+def _reference(identity: Mapping[str, str], index: int) -> Reference:
+    frame = 0 if identity["SOPClassUID"] == ONE_FRAME else index + 1
+    return Reference(identity["SOPClassUID"], identity["SOPInstanceUID"], identity["SeriesInstanceUID"], frame)

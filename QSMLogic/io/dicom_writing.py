@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -94,7 +95,9 @@ def write_series_of(
     turned, difference = onto(image, geometry, source.geometry)
     if difference:
         raise InputError(f"The map does not lie on the voxels of the DICOM images: {difference}.")
-    made = _series(stored(turned, name, unit), source, name, derivation(settings))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is odd in the source, which is copied as it is
+        made = _series(stored(turned, name, unit), source, name, derivation(settings))
     files = [f"{name}-{k + 1:04}.dcm" for k in range(len(made))]
     old = [path.name for path in Path(folder).glob(f"{name}-[0-9][0-9][0-9][0-9].dcm")]
     with OutputFolder(folder, files, stale=old, force=force) as out:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from .candidate import PARTS
-from .nifti import Geometry, read_echoes, refuse_other_geometry
-from .nifti_file import holds_integers, scaling
+from .nifti import NIFTI_ENDINGS, Geometry, read_echoes, refuse_other_geometry
+from .nifti_file import holds_integers, read_header, scaling
 from .parameters import read_sidecar
 from .phase_scale import PhaseScale, detect_scale, magnitude_phase, to_radians, turned
 from .sources import Sources
 
 LEAST_TURN = 6.0
 """rad; phase that was wrapped or holds noise spans more, so what spans less is told from radians by its size alone."""
+
+LARGEST_TURN = 2.2 * np.pi
+"""rad; wrapped phase spans 2 pi, a little more where it was interpolated."""
+
+SAME_SLOPE = 0.1
+"""Largest relative difference between the slopes of echoes; programs fit them to the range, which is that of a turn."""
+
+LARGEST_DECAY, LARGEST_RISE = 100.0, 3.0
+"""Times that the mean magnitude falls from one echo to the next at most, with air in it; and rises, by noise alone."""
 
 LEAST_SPAN = 0.1
 """rad; noise alone makes the phase of an image span more."""
@@ -65,6 +76,9 @@ def images_of(stored: Stored, sources: Sources, warnings: list[str]) -> Images:
         read["phase"] = to_radians(read["phase"], scale)
         if sources.phase_scale != "auto":
             _doubt(read["phase"], sources.phase_scale, warnings)
+        _doubt_echoes(read["phase"], warnings)
+    if "magnitude" in read:
+        _doubt_magnitude(read["magnitude"], warnings)
     if "phase" in read and sources.phase_sign < 0:
         read["phase"] = turned(read["phase"])
     return Images(read.get("phase"), read.get("magnitude"), stored.named, stored.geometry, scale)
@@ -89,6 +103,7 @@ def read_stored(sources: Sources, warnings: list[str]) -> Stored:
         if first is None:
             named, first = f"{part} {paths[0]}", geometry
         refuse_other_geometry(named, first, f"{part} {paths[0]}", geometry)
+        warnings += _other_storage(part, paths)
     units = frozenset(str(read_sidecar(path).get("Units", "")) for path in sources.phase) - {""}
     return Stored(read, named, first, units, {} if header is None else _as_stored(holds_integers(header), header))
 
@@ -141,6 +156,49 @@ def _doubt(phase: np.ndarray, named: str, warnings: list[str]) -> None:
     span = float(np.ptp(values)) if values.size else 0.0
     if 0 < span < LEAST_SPAN:
         warnings.append(f"By the phase scale {named} the phase spans {span:.2g} rad only: is it in another unit?")
+
+
+def _other_storage(part: str, paths: Sequence[Path]) -> list[str]:
+    """Return a sentence where the echoes of a part are stored in other ways: one of the headers may be damaged."""
+    headers = [(path, read_header(path)) for path in paths if path.name.lower().endswith(NIFTI_ENDINGS)]
+    for path, header in headers:
+        if not holds_integers(header) and scaling(header) != (1, 0):
+            return [f"{path.name} holds fractions and scales them, which is not usual: its header may be damaged."]
+    for path, header in headers[1:]:
+        first, other = headers[0][1], header
+        slopes = scaling(first)[0], scaling(other)[0]
+        same_scale = part == "magnitude" or abs(slopes[1] - slopes[0]) <= SAME_SLOPE * abs(slopes[0])
+        if first["datatype"] != other["datatype"] or not same_scale:
+            return [
+                f"{headers[0][0].name} and {path.name} are stored in different ways (type {int(first['datatype'])} and "
+                f"{int(other['datatype'])}, slope {slopes[0]:g} and {slopes[1]:g}): check that they are of one scan."
+            ]
+    return []
+
+
+def _doubt_echoes(phase: np.ndarray, warnings: list[str]) -> None:
+    """Tell where phase (rad) goes beyond a turn, or that of one echo hardly varies."""
+    echoes = [echo[np.isfinite(echo)] for echo in np.moveaxis(phase, 3, 0)]
+    spans = [float(np.ptp(echo)) if echo.size else 0.0 for echo in echoes]
+    for echo, span in enumerate(spans):
+        if span > LARGEST_TURN:
+            warnings.append(
+                f"The phase of echo {echo + 1} spans {span:.3g} rad, more than one turn: it is unwrapped already, its "
+                "unit is another one than the header says, or it is damaged."
+            )
+        elif span < LEAST_SPAN and max(spans) > LEAST_TURN:
+            warnings.append(f"The phase of echo {echo + 1} spans {span:.2g} rad only: is it in another unit?")
+
+
+def _doubt_magnitude(magnitude: np.ndarray, warnings: list[str]) -> None:
+    """Tell where the echoes differ in strength by more than any decay or rise does."""
+    means = [float(np.mean(echo, where=np.isfinite(echo), dtype=float)) for echo in np.moveaxis(magnitude, 3, 0)]
+    for echo, (one, other) in enumerate(pairwise(means), 2):
+        if one > 0 and not 1 / LARGEST_DECAY < other / one < LARGEST_RISE:
+            warnings.append(
+                f"The magnitude of echo {echo} is {other / one:.3g} times that of echo {echo - 1}: its scale is "
+                "another one, or it is damaged."
+            )
 
 
 def _refuse_other_count(read: Mapping[str, np.ndarray], one: str, other: str) -> None:

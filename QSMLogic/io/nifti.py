@@ -56,6 +56,21 @@ class Geometry:
         """Whether the file says how the image lies in the scanner."""
         return self.stored is None or bool(self.stored["qform_code"] > 0 or self.stored["sform_code"] > 0)
 
+    @property
+    def disagreement(self) -> float:
+        """Degrees between the directions of the main field by the two orientations of the header, 0 where one is said.
+
+        They are the same as they leave the scanner; one of them changes where an image is registered, or damaged.
+        """
+        if self.stored is None or min(self.stored["qform_code"], self.stored["sform_code"]) <= 0:
+            return 0.0
+        b, c, d = np.asarray(self.stored["quatern"][:3], float)
+        a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+        one = np.array([2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c])
+        other = np.asarray(self.stored["srow"], float)[2, :3] / self.spacing
+        lengths = np.linalg.norm(one) * np.linalg.norm(other)
+        return float(np.degrees(np.arccos(min(1.0, abs(one @ other) / lengths)))) if lengths > 0 else 90.0
+
     def grid(self, b0_direction: Sequence[float] | None = None) -> Grid:
         """Return the grid; without a B0 direction (voxel axes) the main field runs along the patient's z axis."""
         if b0_direction is None:

@@ -243,8 +243,11 @@ def _shape(path: Path, header: np.ndarray) -> tuple[int, ...]:
         raise InputError(f"{path} holds no real numbers (complex or colours): give phase and magnitude as two images.")
     if not header.dtype.itemsize <= float(header["vox_offset"]) < 2**31:
         raise InputError(f"{said} says that the data begin at byte {float(header['vox_offset']):g}: it is damaged.")
-    spacing = np.abs(np.asarray(header["pixdim"][1:4], float))
-    if not np.isfinite(spacing).all() or spacing.min() == 0:
+    scale = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isinf(scale).any():
+        raise InputError(f"{said} scales the values by {scale[0]:g} and adds {scale[1]:g}: it is damaged.")
+    spacing = np.asarray(header["pixdim"][1:4], float)
+    if not np.isfinite(spacing).all() or spacing.min() <= 0:
         raise InputError(f"{said} says the voxel size is {_numbers(spacing)} mm: three positive numbers are needed.")
     placed = [name for name, code in (("quatern", "qform_code"), ("srow", "sform_code")) if header[code] > 0]
     if not all(np.isfinite(header[name]).all() for name in placed):

@@ -69,7 +69,7 @@ class Acquisition:
             )
         grid = replace(geometry, spacing=size).grid(self.b0_direction)  # type: ignore[arg-type]
         if self.b0_direction is None:
-            return grid, () if geometry.placed else (UNPLACED,)
+            return grid, _doubts(geometry)
         header = np.array(geometry.direction).reshape(3, 3)[2]
         angle = math.degrees(math.acos(min(1.0, abs(float(np.dot(header, grid.b0_direction))))))
         if angle <= SAME_FIELD_AXIS:
@@ -232,6 +232,18 @@ def _numbers(path: Path, content: dict[str, Any], key: str, unit: str) -> tuple[
     if not all(abs(v) <= LARGEST_NUMBER for v in values):
         raise InputError(f"{path}: {key} = {content[key]!r}: finite numbers ({unit}) are needed.")
     return tuple(float(v) for v in values)
+
+
+def _doubts(geometry: Geometry) -> tuple[str, ...]:
+    """Return why the direction of B0 by an image's header is not certain."""
+    if not geometry.placed:
+        return (UNPLACED,)
+    if geometry.disagreement <= SAME_FIELD_AXIS:
+        return ()
+    return (
+        f"The image's header places the image in two ways (qform and sform) that differ by {geometry.disagreement:.0f} "
+        "degrees in the direction of B0: name it with --b0-direction.",
+    )
 
 
 def _listed(numbers: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from xml.etree import ElementTree
 
 Element: TypeAlias = ElementTree.Element
-Content: TypeAlias = "Element | str | Iterable[Element | str] | None"
+Content: TypeAlias = "Element | str | Iterable[Element | str | None] | None"
 
 UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Control characters, halves of characters that file names may hold, and marks that turn the text after them round,

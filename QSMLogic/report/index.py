@@ -28,9 +28,9 @@ FROM_MAD, FROM_MEAN = 1.4826, 1.2533
 class Entry:
     """One line of the index.
 
-    name: of the acquisition; link: relative URL of its report, empty where there is none; status: "done", "unchanged"
-    or "failed"; reason: a sentence where it failed; quality: numbers by the names of `quality.Measure`; picture: PNG of
-    chi (see `pictures.thumbnail`), may be empty.
+    name: of the acquisition; link: relative URL of its report, empty where there is none; status: in a word, such as
+    "done" or "failed"; reason: a sentence where there is no result; quality: numbers by the names of `quality.Measure`;
+    picture: PNG of chi (see `pictures.thumbnail`), may be empty.
     """
 
     name: str
@@ -77,21 +77,26 @@ def _is_far(score: float | None) -> bool:
 
 
 def _head(title: str, entries: Sequence[Entry], odd: int) -> Element:
-    """Return how many there are of each status, and the failures with their reasons."""
+    """Return how many there are of each status, and why those without a result have none."""
     statuses = [entry.status for entry in entries]
     tally = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
     said = f"{len(entries)} acquisition{'s' * (len(entries) != 1)}: {tally or 'none'}."
     far = f"{odd} with a number more than {FARTHEST:g} robust standard deviations from the median of the cohort."
-    failures = [tag("li", tag("b", e.name), f": {e.reason}") for e in entries if e.status == FAILED]
-    heading = f"{len(failures)} failed"
     return tag(
         "header",
         tag("p", "SlicerQSM", class_="eyebrow"),
         tag("h1", title),
         tag("p", said, class_="verdict"),
-        tag("div", tag("strong", heading), tag("ul", failures), class_="failures") if failures else None,
+        [_listed(entries, status) for status in dict.fromkeys(statuses)],
         tag("p", far, class_="note") if odd else None,
     )
+
+
+def _listed(entries: Sequence[Entry], status: str) -> Element | None:
+    """Return the entries of a status with their reasons, nothing where they have none."""
+    lines = [tag("li", tag("b", e.name), f": {e.reason}") for e in entries if e.status == status and e.reason]
+    kind = "failures" if status == FAILED else "warnings"
+    return tag("div", tag("strong", f"{len(lines)} {status}"), tag("ul", lines), class_=kind) if lines else None
 
 
 def _pictures(entries: Sequence[Entry], odd: Sequence[Sequence[str]]) -> list[Element]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -57,12 +57,11 @@ def page(
     regions: Sequence[RegionStatistics] = (),
     *,
     name: str = "",
-    when: datetime | None = None,
 ) -> str:
     """Return the report of a run as one HTML document that needs nothing else.
 
     Parameters: told: what the run says of itself; regions: rows of its table, by default one over the whole mask; name:
-    what to call it, such as sub-01_ses-1; when: the run ended, by default now.
+    what to call it, such as sub-01_ses-1. The same run gives the same page.
     """
     assert loaded.scan is not None
     rows = list(regions) or _whole(result, loaded)
@@ -80,7 +79,7 @@ def page(
     title = name or _named(loaded) or "Quantitative susceptibility map"
     parts = [tag("section", tag("h2", heading), contents[key], id=key) for key, heading in PARTS]
     links = [tag("a", heading, href=f"#{key}") for key, heading in PARTS]
-    body = [_head(title, told, loaded, result, when or datetime.now(UTC)), tag("nav", tag("div", links))]
+    body = [_head(title, told, loaded, result), tag("nav", tag("div", links))]
     return document(f"{title}: report of SlicerQSM", STYLE, COPY, [*body, tag("main", parts), _foot()])
 
 
@@ -109,7 +108,7 @@ def _named(loaded: Loaded) -> str:
     return str(said.get("SeriesDescription") or said.get("ProtocolName") or "")
 
 
-def _head(title: str, told: Account, loaded: Loaded, result: Result, when: datetime) -> Element:
+def _head(title: str, told: Account, loaded: Loaded, result: Result) -> Element:
     """Return the verdict: what was computed, when and from what; warnings."""
     scan, record = loaded.scan, told.provenance
     assert scan is not None
@@ -117,9 +116,10 @@ def _head(title: str, told: Account, loaded: Loaded, result: Result, when: datet
     echoes = f"{len(times)} echoes, {times[0]} to {times[-1]} ms" if len(times) > 1 else f"1 echo, {times[0]} ms"
     zero = "left as it was computed: zero has no meaning" if result.reference is None else result.reference.name
     files = len(record.get("inputs", ()))
-    source = f"from {files} file{'s' * (files != 1)}" if files else "from a simulated head"
+    source = "a simulated head" if "phantom" in loaded.facts else f"{files} file{'s' * (files != 1)}"
+    when = datetime.fromisoformat(record["date"])
     said = (
-        f"Susceptibility computed {source} with SlicerQSM {record['versions']['slicerqsm']} "
+        f"Susceptibility computed from {source} with SlicerQSM {record['versions']['slicerqsm']} "
         f"on {when:%d %B %Y at %H:%M} {when.tzname() or ''}, in {result.total_seconds:.3g} s."
     )
     key = {

@@ -136,8 +136,9 @@ def _small_voxels(scan: Scan) -> Item:
 
 def _mask(settings: Settings) -> Item:
     name = "Mask by brain extraction and phase quality"
-    steps = [step.method for step in settings.masking]
-    value = ", ".join(METHODS["masking"][step].label for step in steps)
+    value = ", ".join(METHODS["masking"][step.method].label for step in settings.masking)
+    first, *others = settings.masking
+    steps = {first.method, *(step.method for step in others if step.combine == "intersection")}
     quality = QUALITY in steps or settings.two_pass
     if "given" in steps and not (BRAIN in steps and quality):
         return Item(COMPUTATION, name, State.UNKNOWN, value, "The mask was made beforehand: say how.")

@@ -20,6 +20,9 @@ from .wording import UNKNOWN, by, milliseconds, number, words
 CONSENSUS = "Bilgic2024"
 SIGNS = {State.MET: "\u2713", State.NOT_MET: "\u2717", State.UNKNOWN: "?"}
 
+UNFOLDED = 24
+"""Files up to which their table is open; a DICOM series has one per slice."""
+
 SIGN_OF_PHASE = {1: "grows with the field", -1: "falls with the field, and was turned"}
 
 
@@ -142,7 +145,11 @@ def provenance(told: Account, result: Result) -> list[Element]:
     record = told.provenance
     versions = ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
     files: list[Sequence[Content]] = [
-        [tag("code", str(entry.get("file", ""))), words(entry.get("bytes")), tag("code", str(entry.get("sha256", "")))]
+        [
+            tag("code", " in ".join(str(entry[key]) for key in ("entry", "file") if key in entry)),
+            words(entry.get("bytes")),
+            tag("code", str(entry.get("sha256", ""))),
+        ]
         for entry in record.get("inputs", ())
     ]
     seconds: list[Sequence[Content]] = [
@@ -151,11 +158,21 @@ def provenance(told: Account, result: Result) -> list[Element]:
     seconds.append([tag("b", "Together"), f"{result.total_seconds:.2f}"])
     return [
         *_copied("Command", "command", str(record.get("command", ""))),
-        tag("p", f"{versions}; {record.get('system', '')}", class_="note"),
+        tag("p", f"{versions}; {record.get('system', '')}; {record.get('threads', '?')} threads", class_="note"),
         tag("h3", "Time"),
         table(("Stage", "Seconds"), seconds, numbers=(1,)),
-        *([tag("h3", "Input files"), table(("File", "Bytes", "SHA-256"), files, numbers=(1,))] if files else []),
+        *_files(files),
     ]
+
+
+def _files(rows: Sequence[Sequence[Content]]) -> list[Element]:
+    """Return the table of input files, folded where there are many."""
+    if not rows:
+        return []
+    listed = table(("File", "Bytes", "SHA-256"), rows, numbers=(1,))
+    if len(rows) > UNFOLDED:
+        listed = tag("details", tag("summary", f"{len(rows):,} files"), listed)
+    return [tag("h3", "Input files"), listed]
 
 
 def table(
