@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .. import pipeline
 from ..documents import listed
@@ -89,7 +89,7 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
 
 def _made(method: Method, stage: str) -> list[str]:
     """Names of the maps that a command makes."""
-    stages = (stage,) if method.stage == stage else TO_FIELD
+    stages: tuple[str, ...] = (stage,) if method.stage == stage else TO_FIELD
     if stage == "single_step":
         stages = (*Settings.preset().stages_to(method.inputs), stage)
     return list(dict.fromkeys(name for stage in stages for name in STAGES[stage].outputs if name in FILES))
@@ -102,7 +102,7 @@ def _steps(args: argparse.Namespace) -> dict[str, Step]:
     if method.stage == args.stage != "single_step":
         return {method.stage: own}
     changes = {} if args.conditioning is None else {"conditioning.method": args.conditioning}
-    settings = replace(Settings.preset().changed(changes), **{method.stage: own})
+    settings = replace(Settings.preset().changed(changes), **cast(Any, {method.stage: own}))
     stages: tuple[str, ...] = TO_FIELD
     if args.stage == "single_step":
         given = [name for name in MAPS if vars(args).get(name) is not None]
