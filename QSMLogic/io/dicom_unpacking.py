@@ -47,18 +47,20 @@ def _frames(content: Any) -> Iterator[bytes]:
     count = int(content.get("NumberOfFrames") or 1)
     if hasattr(encaps, "generate_frames"):
         return encaps.generate_frames(content.PixelData, number_of_frames=count)
-    return encaps.generate_pixel_data_frame(content.PixelData, count)  # type: ignore[attr-defined,no-any-return]  # before 3
+    before_3: Any = encaps.generate_pixel_data_frame
+    frames: Iterator[bytes] = before_3(content.PixelData, count)
+    return frames
 
 
 def _write(place: Path, content: Any, packed: bytes) -> None:
     """Write one frame as a file of its own, without a rescale."""
     from pydicom import encaps  # noqa: PLC0415 (an extra)
     from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: PLC0415
-    from pydicom.uid import generate_uid  # noqa: PLC0415
+    from pydicom.uid import UID, generate_uid  # noqa: PLC0415
 
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = content.file_meta.TransferSyntaxUID
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SECONDARY_CAPTURE, generate_uid()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(SECONDARY_CAPTURE), generate_uid()
     frame = FileDataset(str(place), {}, file_meta=meta, preamble=bytes(128))
     frame.SOPClassUID, frame.SOPInstanceUID = SECONDARY_CAPTURE, meta.MediaStorageSOPInstanceUID
     for name in COPIED:
