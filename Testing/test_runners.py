@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from bids_cohort import QUICK, outcomes_of
 from cohort_work import memory, plan, unit, work
+from distributed import LocalCluster
 
 import QSMLogic
 from QSMLogic.cli import main
@@ -123,10 +124,7 @@ def test_progress_of_a_cluster_rises_between_units_too(rough):
 @pytest.fixture(scope="module")
 def given():
     """Return a Dask cluster that somebody else started: one worker of two threads, with nothing said of its memory."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, memory_limit=2 * GIB, dashboard_address=None
-    ) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, memory_limit=2 * GIB, dashboard_address=None) as cluster:
         yield cluster
 
 
@@ -193,9 +191,9 @@ def test_workers_of_this_machine_are_as_many_as_memory_holds(monkeypatch):
 
 
 def test_the_script_of_a_job_asks_for_what_was_said(tmp_path):
-    pytest.importorskip("dask_jobqueue")
     slurm = Slurm(20, "long", "brain lab", "04:00:00", cores=6, extra=("--qos=low", "--exclude=n1"))
     script = job_script(slurm, tmp_path / "my out", int(5.8 * GIB)).splitlines()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # dask_jobqueue takes it
     assert script[0] == "#!/usr/bin/env bash"
     for line in (
         "-p long", "-A brain lab", "-t 04:00:00", "-n 1", "--cpus-per-task=6", "--mem=7G", "--qos=low", "--exclude=n1",
@@ -210,7 +208,6 @@ def test_the_script_of_a_job_asks_for_what_was_said(tmp_path):
 
 
 def test_slurm_is_asked_before_jobs_are_queued(tmp_path, monkeypatch):
-    pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="There is no sbatch on this machine"):
         run([unit("a")], tmp_path, Where(slurm=Slurm(2)))

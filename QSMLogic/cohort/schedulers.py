@@ -168,19 +168,26 @@ def _started(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
 
 
 @contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Leave the block with what Ctrl-C did before."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _deaf() -> Iterator[None]:
     """Ignore Ctrl-C in this block, and for good in the processes that are started in it: a terminal sends it to all.
 
     Half a cluster cannot be closed, and workers are told to end by this process.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with _interrupt_kept():
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
@@ -203,8 +210,9 @@ def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
 def _slurm_cluster(slurm: Slurm, out: Path, memory: int) -> Any:
     """Return a cluster of jobs; one Dask thread in each, as a unit has its own threads on all processors of its job."""
     import dask  # noqa: PLC0415 (an extra)
-    from dask_jobqueue import SLURMCluster  # noqa: PLC0415 (an extra)
 
+    with _interrupt_kept():  # importing it lets Ctrl-C end the program with status 0
+        from dask_jobqueue import SLURMCluster  # noqa: PLC0415 (an extra)
     logs = out / JOB_LOGS
     logs.mkdir(parents=True, exist_ok=True)
     share = slurm.memory or _rounded(memory)
