@@ -19,7 +19,7 @@ from distributed import LocalCluster
 
 import QSMLogic
 from QSMLogic.cli import main
-from QSMLogic.cohort import runners, schedulers
+from QSMLogic.cohort import runners, schedulers, workers
 from QSMLogic.cohort.runners import outcomes
 from QSMLogic.cohort.schedulers import Slurm, Where, job_script, local_shares
 from QSMLogic.cohort.unit import Status
@@ -152,7 +152,7 @@ def test_a_cancelled_cohort_leaves_a_given_cluster_idle_and_alive(given, tmp_pat
 
 
 def test_a_worker_of_another_version_is_refused(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(runners, "__version__", "9.9")
+    monkeypatch.setattr(workers, "__version__", "9.9")
     with pytest.raises(InputError, match=rf"has slicerqsm {QSMLogic.__version__} and this command 9.9: install"):
         run([unit("a")], tmp_path, Where(given.scheduler_address))
 
@@ -216,7 +216,10 @@ def test_slurm_is_asked_before_jobs_are_queued(tmp_path, monkeypatch):
         "#!/bin/sh\necho $1 >> " + f"{tmp_path}/asked; echo 'sbatch: error: invalid partition' >&2; exit 1\n"
     )
     sbatch.chmod(sbatch.stat().st_mode | stat.S_IXUSR)
-    with pytest.raises(InputError, match="SLURM does not take the jobs: sbatch: error: invalid partition"):
+    with pytest.raises(
+        InputError,
+        match=r"not take jobs of .*--mem=1G -t 08:00:00.*: sbatch: error: invalid partition",
+    ):
         run([unit("a")], tmp_path, Where(slurm=Slurm(2)))
     assert (tmp_path / "asked").read_text() == "--test-only\n"
 

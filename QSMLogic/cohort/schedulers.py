@@ -157,11 +157,12 @@ def _client(target: Any) -> Iterator[Any]:
 def _started(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
     if where.slurm is not None:
         cluster = _slurm_cluster(where.slurm, out, max(needs))
-        _refuse_untaken(cluster.job_script())
     else:
         with _deaf():
             cluster = _local_cluster(where.local, needs)
     try:
+        if where.slurm is not None:
+            _refuse_untaken(cluster.job_script())
         yield cluster
     finally:
         cluster.close()
@@ -246,7 +247,8 @@ def _refuse_untaken(script: str) -> None:
         asked = subprocess.run(["sbatch", "--test-only", file.name], capture_output=True, text=True, check=False)
     if asked.returncode:
         said = " ".join(asked.stderr.split()) or f"status {asked.returncode}"
-        raise InputError(f"SLURM does not take the jobs: {said}")
+        words = " ".join(line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH"))
+        raise InputError(f"SLURM does not take jobs of {words}: {said}")
 
 
 def _rounded(memory: int) -> int:
