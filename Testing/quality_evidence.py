@@ -142,11 +142,11 @@ outside make. The true local field of a brain has such a part too, a third of th
 takes some of it away. *Data misfit* leaves these harmonics and a constant over the map free, as sources outside and
 the reference make them, and weighs voxels as the inversion does. *Streaks* compares the power of the map at the
 spatial frequencies where the dipole is below 0.1 with that where it is above 0.2, in shells of equal frequency
-(Milovic2021 compares such parts of k-space to choose a weight): anatomy and noise have 1, a regularised map less, a
+(Milovic et al., 2021, compare such parts to choose a weight): anatomy and noise have 1, a regularised map less, a
 streaky one more. *Agreement with decay* is the cosine between susceptibility and R2* (with one echo: darkness), each
 less its mean over 20 mm, in the 2 % of the voxels whose susceptibility deviates most, the largest deviations cut.
-Iron and deoxygenated blood are paramagnetic and let the signal decay faster (Langkammer2012), so it is positive, and
-an inverted phase turns it round.
+Iron and deoxygenated blood are paramagnetic and let the signal decay faster (Langkammer et al., 2012), so it is
+positive, and an inverted phase turns it round.
 
 ## What is usual
 
@@ -175,7 +175,7 @@ def page(good: Mapping[str, Made], truths: Mapping[str, Made], faulty: Mapping[s
     """Return the page."""
     used = ", ".join(f"{name} {number}" for name, number in versions().items())
     warned = [
-        f"| `{d.name}` | {d.sentence.split(':')[0].format(d.limit)} | {'below' if d.low else 'above'} {d.limit:g} |"
+        f"| `{d.name}` | {d.sentence.format(d.limit).split(':')[0]} | {'below' if d.low else 'above'} {d.limit:g} |"
         for d in DOUBTS
     ]
     lines = [

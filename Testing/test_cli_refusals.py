@@ -1,6 +1,5 @@
 """What the command line refuses, in one line, and that a refusal leaves nothing behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -210,14 +209,6 @@ def test_the_installed_command_and_the_module():
         run.stdout.close()
         assert run.stderr.read() == b""
         run.wait(30)
-
-
-def test_a_read_only_folder(inputs, tmp_path, capsys):
-    if os.geteuid() == 0:
-        pytest.skip("the superuser may write anywhere")
-    tmp_path.chmod(0o500)
-    words = ["inversion", "tkd", *given(inputs, "mask", "local-field"), "--out", str(tmp_path / "out")]
-    refused(capsys, words, "Nothing can be written to")
 
 
 def test_a_table_that_cannot_be_written_is_named(inputs, tmp_path, capsys, monkeypatch):

@@ -21,6 +21,7 @@ from QSMLogic.errors import Cancelled, InputError
 from QSMLogic.io import bids as io_bids
 from QSMLogic.io.candidate import Candidate
 from QSMLogic.io.outputs import UNFINISHED
+from QSMLogic.io.sources import Sources
 from QSMLogic.settings import Settings
 
 SECONDS = 60
@@ -111,6 +112,49 @@ def test_echoes_that_were_lost_are_warned_of(root, tiny_head):
     assert outcome.warnings[0] in provenance["warnings"]
     kept = sorted(path.name for path in root.parent.glob("out/sub-a/anat/*unwrapped*.nii.gz"))
     assert kept == [f"sub-a_echo-{n}_part-phase_desc-unwrapped_MEGRE.nii.gz" for n in (1, 3)]
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(root, tiny_head, monkeypatch):
+    put_echoes(root, "sub-a", tiny_head)
+    put_echoes(root, "sub-b", tiny_head)
+    real = os.scandir
+
+    def closed(path):
+        if str(path) == str(root / "sub-a" / "anat"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    shut, well = units(root)
+    assert (shut.name, shut.nothing) == ("sub-a", False)
+    assert "sub-a/anat may not be written or read: Permission denied" in shut.candidate.problem
+    assert not well.candidate.problem
+    assert process.process(shut, plan_of(root)).status is Status.FAILED
+
+
+def test_a_fault_in_listing_a_subject_does_not_stop_the_others(root, tiny_head, monkeypatch):
+    put_echoes(root, "sub-a", tiny_head)
+    put_echoes(root, "sub-b", tiny_head)
+    real = io_bids.read_geometry
+    monkeypatch.setattr(io_bids, "read_geometry", lambda path: {}[path] if "sub-a" in path.name else real(path))
+    faulty, well = units(root)
+    assert faulty.candidate.problem.startswith("Unexpected error in listing it (KeyError: ")
+    assert not well.candidate.problem
+
+
+def test_a_field_strength_for_those_of_which_nobody_says_it(root, tiny_head):
+    put_echoes(root, "sub-a", tiny_head)
+    for name, said in (("sub-a", 3.0), ("sub-b", 1.5)):
+        plan = plan_of(root, sources=Sources(known={"field_strength": 1.5}))
+        if name == "sub-b":
+            (root / "sub-a").rename(root / "sub-b")
+            for path in list((root / "sub-b" / "anat").iterdir()):
+                path.rename(path.with_name(path.name.replace("sub-a", "sub-b")))
+            (root / "MEGRE.json").unlink()
+            assert process.process(only(root), plan_of(root)).reason.startswith("The field strength is missing")
+        assert process.process(only(root), plan).status is Status.DONE
+        chi = plan.out / name / "anat" / f"{name}_Chimap.json"
+        assert json.loads(chi.read_text("utf-8"))["MagneticFieldStrength"] == said
 
 
 def test_names_keep_the_order_of_the_standard():

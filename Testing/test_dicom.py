@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from dicom_files import (
+    CANON,
     COLUMN,
     GE,
     GEOMETRY,
@@ -12,6 +13,7 @@ from dicom_files import (
     SIEMENS,
     SPACING,
     TIMES,
+    UIH,
     noise,
     only,
     refused,
@@ -80,9 +82,10 @@ def test_a_list_of_files_is_a_source_like_a_folder(tmp_path):
     assert "magnitude but no phase" in magnitude.problem
 
 
-def test_enhanced_frames_in_any_order(tmp_path):
+@pytest.mark.parametrize("vendor", [SIEMENS, PHILIPS, GE, CANON, UIH], ids=lambda vendor: vendor["Manufacturer"])
+def test_enhanced_frames_in_any_order(tmp_path, vendor):
     stored = {part: np.stack([noise(seed=10 * n + e) for e in range(3)], 3) for n, part in enumerate(PARTS[:2])}
-    write_enhanced(tmp_path, stored, SIEMENS)
+    write_enhanced(tmp_path, stored, vendor)
     loaded = read(tmp_path)
     assert np.allclose(loaded.scan.phase, (stored["phase"] - 2048) * np.pi / 2048, atol=1e-6)
     assert np.array_equal(loaded.scan.magnitude, stored["magnitude"])

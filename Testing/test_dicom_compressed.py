@@ -124,5 +124,21 @@ def test_a_compression_that_nothing_knows_is_refused_with_what_to_do(tmp_path):
         header["PixelData"].is_undefined_length = True
         header.file_meta.TransferSyntaxUID = MPEG2MPML
         header.save_as(path)
-    with pytest.raises(InputError, match="not read: export it uncompressed, or convert it with dcm2niix"):
+    with pytest.raises(InputError, match="not read, or damaged: export it uncompressed, or convert it with dcm2niix"):
         read_acquisition(only(tmp_path))
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, 42), (0, 0), (1, 127), (3, 127), (5, 3), (-3, 200)])
+def test_a_frame_that_claims_another_size_is_refused_before_it_ends_the_process(tmp_path, place, value):
+    """Places from the precision of the segment that says the size; the last one is its length."""
+    header = slice_header(SIEMENS, "phase")
+    image = noise()[:, :, 0]
+    put_voxels(header, image)
+    packed = bytearray(packed_as(JPEGLosslessSV1, image.T.astype(np.uint16), tmp_path))
+    packed[packed.index(b"\xff\xc3") + 4 + place] = value
+    header.PixelData = encapsulate([bytes(packed)])
+    header["PixelData"].is_undefined_length = True
+    header.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    save(header, tmp_path / "packed.dcm")
+    with pytest.raises(InputError, match=r"packed\.dcm is compressed in a way that is not read"):
+        unpacked(tmp_path / "packed.dcm", pydicom.dcmread(tmp_path / "packed.dcm"))

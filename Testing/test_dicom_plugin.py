@@ -178,3 +178,18 @@ def test_a_real_enhanced_file_is_offered_and_loaded(dicom, slicer_scene, shared_
     scan = read_acquisition(find_acquisitions(shared_data / "dicom")[0]).scan
     phase = slicer_scene.GetFirstNodeByName("fcMRI Field Mapping phase 2")
     assert np.array_equal(voxels(phase), scan.phase[..., 1])
+
+
+def test_files_of_volumes_that_the_plain_reader_loaded_are_found_in_the_database(slicer_scene):
+    from pathlib import Path
+
+    from QSMLib.export import dicomSources
+
+    made, *images = (
+        slicer_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name) for name in ("chi", "mag", "phase")
+    )
+    for image, instances in zip(images, ("1.1 1.2", "2.1"), strict=True):
+        image.SetAttribute("DICOM.instanceUIDs", instances)
+        made.AddNodeReferenceID("QSM.source", image.GetID())
+    assert dicomSources(made, lambda uid: f"/data/{uid}") == [Path("/data/1.1"), Path("/data/1.2"), Path("/data/2.1")]
+    assert dicomSources(made, {"1.1": "/data/a"}.get) == []

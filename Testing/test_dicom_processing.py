@@ -1,4 +1,4 @@
-"""What scanners do to images, which echoes there are, and what the headers say of the scan."""
+"""What scanners do to images, and echoes that are missing: said, or refused, with what to do."""
 
 import pydicom
 import pytest
@@ -11,12 +11,9 @@ from dicom_files import (
     TIMES,
     UIH,
     change,
-    frame_of,
-    item,
     noise,
     only,
     siemens,
-    write_enhanced,
     write_volume,
 )
 
@@ -138,6 +135,8 @@ def test_magnitude_and_phase_of_which_one_is_corrected_go_together_with_a_warnin
         ({"private": {(0x0051, "SIEMENS MR HEADER", 0x0B, "LO"): "384p*448s I"}}, "interpolated (384p\\*448s I)"),
         ({"private": {(0x0051, "SIEMENS MR HEADER", 0x0B, "LO"): "384*448i"}}, "interpolated (384\\*448i)"),
         ({"private": {(0x0065, "Image Private Header", 4, "SH"): "I"}}, "interpolated (I)"),
+        ({"private": {(0x0065, "Image Private Header", 4, "SH"): "460*512 I"}}, "interpolated (460\\*512 I)"),
+        ({"AcquisitionMatrix": [0, 2, 0, 3], "InPlanePhaseEncodingDirection": "ROW"}, "from 3 x 2 to 6 x 5"),
         ({"SliceThickness": 2 * SPACING[2]}, "4 mm thick but 2 mm apart: they were interpolated"),
     ],
 )  # fmt: skip
@@ -208,93 +207,3 @@ def test_fewer_echoes_than_the_header_names_are_told(tmp_path, vendor, said):
 def test_a_train_of_an_echo_planar_scan_is_not_its_number_of_echoes(tmp_path):
     siemens(tmp_path, EchoTrainLength=64, ScanningSequence=["EP", "GR"])
     assert only(tmp_path).warnings == ()
-
-
-@pytest.mark.parametrize(("mode", "polarity"), [("0x1", "monopolar"), ("2", "bipolar"), ("0x4", None)])
-def test_the_polarity_of_the_readout_comes_from_the_protocol_of_siemens(tmp_path, mode, polarity):
-    text = b"\x00\x01### ASCCONV BEGIN ###\nlContrasts\t = \t3\nucReadOutMode\t = \t" + mode.encode() + b"\n"
-    siemens(tmp_path, private={(0x0029, "SIEMENS CSA HEADER", 0x20, "OB"): text})
-    facts = only(tmp_path).facts
-    assert (facts.get("ReadoutPolarity"), facts["NumberOfEchoes"]) == (polarity, 3)
-
-
-FACTS = {
-    "ManufacturerModelName": "Prisma", "MagneticFieldStrength": 3, "ImagingFrequency": 123.25, "PixelBandwidth": 260,
-    "EchoTrainLength": 3, "SequenceName": "*fl3d3", "MRAcquisitionType": "3D", "SequenceVariant": ["SP", "OSP"],
-    "AcquisitionMatrix": [0, 6, 5, 0], "PatientName": "Doe^Jane", "PatientBirthDate": "19700101",
-    "DeviceSerialNumber": "12345", "InstitutionName": "Hospital", "PatientSex": "F",
-}  # fmt: skip
-
-
-def test_facts_are_kept_by_their_bids_names_and_nothing_of_the_patient(tmp_path):
-    siemens(tmp_path, **FACTS, private={(0x0051, "SIEMENS MR HEADER", 0x11, "LO"): "p2"})
-    facts = dict(only(tmp_path).facts)
-    assert facts == {
-        "Manufacturer": "SIEMENS",
-        "ManufacturersModelName": "Prisma",
-        "SoftwareVersions": "syngo MR E11",
-        "MagneticFieldStrength": 3,
-        "ImagingFrequency": 123.25,
-        "RepetitionTime": 0.03,
-        "FlipAngle": 12,
-        "PixelBandwidth": 260,
-        "EchoTrainLength": 3,
-        "SeriesDescription": "gre_qsm",
-        "ProtocolName": "gre_qsm",
-        "SeriesNumber": 6,
-        "ScanningSequence": ["GR"],
-        "SequenceVariant": ["SP", "OSP"],
-        "SequenceName": "*fl3d3",
-        "MRAcquisitionType": "3D",
-        "AcquisitionMatrix": [6, 5],
-        "SliceThickness": 2,
-        "ParallelReductionFactorInPlane": 2,
-        "ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("vendor", "private", "factor"),
-    [
-        (GE, {(0x0043, "GEMS_PARM_01", 0x83, "DS"): [0.5, 1]}, 2),
-        (UIH, {(0x0065, "Image Private Header", 0x0D, "SH"): "F:2.5S"}, 2.5),
-        (SIEMENS, {(0x0051, "SIEMENS MR HEADER", 0x11, "LO"): "p3"}, 3),
-        (CANON, {}, None),
-    ],
-)
-def test_the_factor_of_parallel_imaging(tmp_path, vendor, private, factor):
-    write_volume(tmp_path, noise(), vendor, "phase", private=private)
-    assert only(tmp_path).facts.get("ParallelReductionFactorInPlane") == factor
-
-
-def test_facts_of_enhanced_frames(tmp_path):
-    def frame(part, echo, repetition):
-        timing = item(RepetitionTime=35, FlipAngle=15, GradientEchoTrainLength=3)
-        view = item(MRAcquisitionFrequencyEncodingSteps=6, MRAcquisitionPhaseEncodingStepsInPlane=5,
-                    InPlanePhaseEncodingDirection="COLUMN")  # fmt: skip
-        other = {"MRTimingAndRelatedParametersSequence": [timing], "MRFOVGeometrySequence": [view]}
-        other["MRImagingModifierSequence"] = [item(PixelBandwidth=300, TransmitterFrequency=127.7)]
-        other["MRModifierSequence"] = [item(ParallelReductionFactorInPlane=2.5)]
-        return frame_of(part) | other
-
-    facts = {"RepetitionTime": None, "FlipAngle": None, "KSpaceFiltering": "HANNING"}
-    write_enhanced(tmp_path, {"phase": noise()[..., None]}, PHILIPS, frame, **facts)
-    found = only(tmp_path).facts
-    said = {"RepetitionTime": 0.035, "FlipAngle": 15, "PixelBandwidth": 300, "ImagingFrequency": 127.7,
-            "ParallelReductionFactorInPlane": 2.5, "AcquisitionMatrix": [6, 5], "EchoTrainLength": 3,
-            "Filters": ["HANNING"]}  # fmt: skip
-    assert {name: found[name] for name in said} == said
-
-
-def test_a_damaged_header_makes_no_facts_of_nonsense(tmp_path):
-    write_volume(tmp_path, noise(), SIEMENS, "phase", SeriesDescription="<b>a\r\nb</b>")
-    for path in tmp_path.iterdir():
-        header = pydicom.dcmread(path)
-        for name, value in (("RepetitionTime", "NaN"), ("FlipAngle", "twelve"), ("EchoNumbers", "1e99")):
-            header[name]._value = value
-        header.save_as(path)
-    candidate = only(tmp_path)
-    assert (candidate.problem, candidate.warnings) == ("", ())
-    facts = candidate.facts
-    assert not {"RepetitionTime", "FlipAngle"} & set(facts)
-    assert facts["SeriesDescription"] == "<b>a b< b>"

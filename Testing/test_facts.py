@@ -9,6 +9,7 @@ import pytest
 
 from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
+from QSMLogic.io.dicom_facts import LISTS, NUMBERS, TEXTS
 from QSMLogic.io.facts import MOST_VALUES, NAMES, acquisition_facts, clean_facts, contradictions
 from QSMLogic.io.load import load
 from QSMLogic.io.nifti import Geometry, write_image
@@ -152,6 +153,10 @@ def test_contradictions_are_warned_of(tmp_path):
     assert len(loaded.warnings) == 2
     assert "123.2 MHz" in loaded.warnings[0]
     assert "repetition time, 8 ms" in loaded.warnings[1]
+
+
+def test_what_is_read_of_dicom_headers_is_kept():
+    assert {*LISTS, *NUMBERS, *TEXTS} <= set(NAMES)
 
 
 @pytest.mark.parametrize("folder", ["bids-invivo/sub-head", "dicom/philips-enhanced"])

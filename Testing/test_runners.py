@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from bids_cohort import QUICK, outcomes_of
 from cohort_work import memory, plan, unit, work
+from distributed import LocalCluster
 
 import QSMLogic
 from QSMLogic.cli import main
-from QSMLogic.cohort import runners, schedulers
+from QSMLogic.cohort import runners, schedulers, workers
 from QSMLogic.cohort.runners import outcomes
 from QSMLogic.cohort.schedulers import Slurm, Where, job_script, local_shares
 from QSMLogic.cohort.unit import Status
@@ -123,10 +124,7 @@ def test_progress_of_a_cluster_rises_between_units_too(rough):
 @pytest.fixture(scope="module")
 def given():
     """Return a Dask cluster that somebody else started: one worker of two threads, with nothing said of its memory."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, memory_limit=2 * GIB, dashboard_address=None
-    ) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, memory_limit=2 * GIB, dashboard_address=None) as cluster:
         yield cluster
 
 
@@ -154,7 +152,7 @@ def test_a_cancelled_cohort_leaves_a_given_cluster_idle_and_alive(given, tmp_pat
 
 
 def test_a_worker_of_another_version_is_refused(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(runners, "__version__", "9.9")
+    monkeypatch.setattr(workers, "__version__", "9.9")
     with pytest.raises(InputError, match=rf"has slicerqsm {QSMLogic.__version__} and this command 9.9: install"):
         run([unit("a")], tmp_path, Where(given.scheduler_address))
 
@@ -193,9 +191,9 @@ def test_workers_of_this_machine_are_as_many_as_memory_holds(monkeypatch):
 
 
 def test_the_script_of_a_job_asks_for_what_was_said(tmp_path):
-    pytest.importorskip("dask_jobqueue")
     slurm = Slurm(20, "long", "brain lab", "04:00:00", cores=6, extra=("--qos=low", "--exclude=n1"))
     script = job_script(slurm, tmp_path / "my out", int(5.8 * GIB)).splitlines()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # dask_jobqueue takes it
     assert script[0] == "#!/usr/bin/env bash"
     for line in (
         "-p long", "-A brain lab", "-t 04:00:00", "-n 1", "--cpus-per-task=6", "--mem=7G", "--qos=low", "--exclude=n1",
@@ -210,7 +208,6 @@ def test_the_script_of_a_job_asks_for_what_was_said(tmp_path):
 
 
 def test_slurm_is_asked_before_jobs_are_queued(tmp_path, monkeypatch):
-    pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="There is no sbatch on this machine"):
         run([unit("a")], tmp_path, Where(slurm=Slurm(2)))
@@ -219,7 +216,10 @@ def test_slurm_is_asked_before_jobs_are_queued(tmp_path, monkeypatch):
         "#!/bin/sh\necho $1 >> " + f"{tmp_path}/asked; echo 'sbatch: error: invalid partition' >&2; exit 1\n"
     )
     sbatch.chmod(sbatch.stat().st_mode | stat.S_IXUSR)
-    with pytest.raises(InputError, match="SLURM does not take the jobs: sbatch: error: invalid partition"):
+    with pytest.raises(
+        InputError,
+        match=r"not take jobs of .*--mem=1G -t 08:00:00.*: sbatch: error: invalid partition",
+    ):
         run([unit("a")], tmp_path, Where(slurm=Slurm(2)))
     assert (tmp_path / "asked").read_text() == "--test-only\n"
 

@@ -13,6 +13,7 @@ from ..documents import listed
 from ..errors import InputError
 from ..io.bids import SUFFIXES, entities_of, find_bids
 from ..io.candidate import Candidate
+from ..io.outputs import in_words
 from ..io.parameters import DATA_SET, stem
 from ..progress import Progress, no_progress
 from .names import in_order, named
@@ -47,7 +48,7 @@ def units(
     found: list[Unit] = []
     for i, folder in enumerate(folders):
         progress(i / len(folders), f"Looking for images: {folder.name}")
-        found += _units(folder)
+        found += _units_or_reason(folder)
     wanted = {"ses": _labels("ses", sessions), "acq": _labels("acq", acquisitions), "run": _labels("run", runs)}
     for key, labels in wanted.items():
         found = _chosen(found, key, labels)
@@ -70,6 +71,19 @@ def _subjects(dataset: Path, participants: Sequence[str]) -> list[Path]:
     return [there[name] for name in (dict.fromkeys(sorted(wanted)) or there)]
 
 
+def _units_or_reason(subject: Path) -> list[Unit]:
+    """Return the units of a subject; where its folders cannot be looked through, one that says why."""
+    try:
+        return _units(subject)
+    except OSError as error:
+        problem = in_words(error, subject)
+    except Exception as error:  # noqa: BLE001 (a fault in one subject must not stop the others)
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        problem = f"Unexpected error in listing it ({said}): report what qsm acquisitions {subject} --debug says."
+    empty = _empty(dict([subject.name.split("-", 1)]))
+    return [replace(empty, candidate=replace(empty.candidate, problem=problem), nothing=False)]
+
+
 def _units(subject: Path) -> list[Unit]:
     """Return the units of a subject, session by session."""
     found: list[Unit] = []
@@ -84,11 +98,15 @@ def _units(subject: Path) -> list[Unit]:
 
 def _images(place: Path) -> Iterator[Path]:
     """Return the gradient-echo images in a folder and those below, without those of sessions in it."""
-    for folder, folders, names in os.walk(place):
+    for folder, folders, names in os.walk(place, onerror=_raised):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "ses-")))
         for name in sorted(names):
             if (stem(Path(name)) or "").rpartition("_")[2] in SUFFIXES and not name.startswith("."):
                 yield Path(folder, name)
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def _unit(candidate: Candidate, home: dict[str, str]) -> Unit:

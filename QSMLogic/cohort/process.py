@@ -118,7 +118,9 @@ def _process(unit: Unit, plan: Plan, progress: Progress) -> tuple[Status, tuple[
 def _loaded(unit: Unit, plan: Plan) -> Loaded:
     """Read the images of a unit; what was odd when they were found is warned of too."""
     labels = labels_of(unit, plan)
-    loaded = load(replace(plan.sources, mask=mask_of(unit, plan), labels=labels).of(unit.candidate))
+    unsaid = {name: value for name, value in plan.sources.known.items() if getattr(unit.candidate, name) is None}
+    sources = replace(plan.sources, mask=mask_of(unit, plan), labels=labels, known=unsaid)
+    loaded = load(sources.of(unit.candidate))
     odd = [NO_LABELS] if plan.labels is not None and labels is None else []
     odd += [NO_MAGNITUDE] if loaded.scan is None or loaded.scan.magnitude is None else []
     return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings, *odd])))

@@ -6,18 +6,17 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
-from .. import __version__
 from ..errors import Cancelled, InputError
 from ..memory import GIBIBYTE
 from ..progress import Progress, no_progress, part, rising
 from .schedulers import ALLOWED_LOSSES, JOB_LOGS, Where, connected, token
 from .tasks import MEMORY, Work, introduce, task
 from .unit import Outcome, Plan, Status, Unit
+from .workers import Worker, problem
 
 Memory = Callable[[Unit, Plan], int]
 """Bytes that a unit takes at its peak."""
@@ -80,18 +79,6 @@ def _need(memory: Memory, unit: Unit, plan: Plan) -> int:
         return 0
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """What a worker offers: threads, and bytes of memory."""
-
-    threads: int
-    memory: int
-
-    def holds(self, needs: Sequence[int]) -> bool:
-        """Tell whether units of these needs can be computed on it at once."""
-        return len(needs) <= self.threads and sum(needs) <= self.memory
-
-
 class _Cohort:
     """Units on the way through a cluster.
 
@@ -118,7 +105,7 @@ class _Cohort:
         self.running: dict[Any, tuple[Unit, str]] = {}
         self.fractions: dict[str, float] = {}
         self.losses: Counter[str] = Counter()
-        self.workers: dict[str, _Worker] = {}
+        self.workers: dict[str, Worker] = {}
         self.ended: list[Outcome] = []
         self.looked = -WORKERS_LOOKED_AT
 
@@ -157,10 +144,9 @@ class _Cohort:
     def _meet(self, new: list[str]) -> None:
         """Get to know workers; those that cannot be used are left out, as long as there are others."""
         said = self.client.run(introduce, self.file, workers=new, on_error="return") if new else {}
-        problems = {address: _problem(address, answer, self.plan.out) for address, answer in said.items()}
-        met = {a: _Worker(said[a]["threads"], said[a]["memory"]) for a, problem in problems.items() if problem is None}
-        self.workers |= met
-        unusable = [problem for problem in problems.values() if problem]
+        wrong = {address: problem(address, answer, self.plan.out) for address, answer in said.items()}
+        self.workers |= {a: Worker(said[a]["threads"], said[a]["memory"]) for a, why in wrong.items() if why is None}
+        unusable = [why for why in wrong.values() if why]
         if unusable and not self.workers:
             raise InputError(unusable[0])
 
@@ -216,12 +202,17 @@ class _Cohort:
             word = self.heard.get(timeout=LISTENING)
             while True:
                 if isinstance(word, dict):
-                    self.fractions[word["unit"]] = word["fraction"]
+                    self._note(word["unit"], word["fraction"])
                 elif word in self.running:
                     yield from self._end(word)
                 word = self.heard.get_nowait()
         except Empty:
             return
+
+    def _note(self, name: str, fraction: float) -> None:
+        """Note how far a unit is; the word may come after its end."""
+        if any(unit.name == name for unit, _ in self.running.values()):
+            self.fractions[name] = fraction
 
     def _end(self, future: Any) -> Iterator[Outcome]:
         unit, _ = self.running[future]
@@ -269,27 +260,6 @@ class _Cohort:
         idle = self.waiting and not self.workers
         said = f"{over}, waiting for workers" if idle else f"{over}: {len(self.running)} computing"
         self.progress((len(self.ended) + sum(self.fractions.values())) / max(1, units), said)
-
-
-def _problem(address: str, answer: Any, out: Path) -> str | None:
-    """Return in a sentence why a worker cannot compute for this command, None where it can, "" where it is gone."""
-    if isinstance(answer, ImportError):
-        return f"The worker {address} has no slicerqsm ({answer}): install slicerqsm {__version__} where it runs."
-    if isinstance(answer, OSError):
-        return ""
-    if isinstance(answer, BaseException):
-        return f"The worker {address} does not answer: {type(answer).__name__}: {answer}."
-    if answer["version"] != __version__:
-        return (
-            f"The worker {address} has slicerqsm {answer['version']} and this command {__version__}: "
-            "install the same version on every machine."
-        )
-    if not answer["sees"]:
-        return (
-            f"The worker on {answer['machine']} does not see {out}: data and results have to lie on a disk that all "
-            "machines share, under the same path."
-        )
-    return None
 
 
 def _failed(unit: Unit, reason: str) -> Outcome:

@@ -157,14 +157,26 @@ def _client(target: Any) -> Iterator[Any]:
 def _started(where: Where, out: Path, needs: Sequence[int]) -> Iterator[Any]:
     if where.slurm is not None:
         cluster = _slurm_cluster(where.slurm, out, max(needs))
-        _refuse_untaken(cluster.job_script())
     else:
         with _deaf():
             cluster = _local_cluster(where.local, needs)
     try:
+        if where.slurm is not None:
+            _refuse_untaken(cluster.job_script())
         yield cluster
     finally:
         cluster.close()
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Leave the block with what Ctrl-C did before."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -173,14 +185,10 @@ def _deaf() -> Iterator[None]:
 
     Half a cluster cannot be closed, and workers are told to end by this process.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with _interrupt_kept():
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
@@ -203,8 +211,9 @@ def _local_cluster(workers: int, needs: Sequence[int]) -> Any:
 def _slurm_cluster(slurm: Slurm, out: Path, memory: int) -> Any:
     """Return a cluster of jobs; one Dask thread in each, as a unit has its own threads on all processors of its job."""
     import dask  # noqa: PLC0415 (an extra)
-    from dask_jobqueue import SLURMCluster  # noqa: PLC0415 (an extra)
 
+    with _interrupt_kept():  # importing it lets Ctrl-C end the program with status 0
+        from dask_jobqueue import SLURMCluster  # noqa: PLC0415 (an extra)
     logs = out / JOB_LOGS
     logs.mkdir(parents=True, exist_ok=True)
     share = slurm.memory or _rounded(memory)
@@ -238,7 +247,8 @@ def _refuse_untaken(script: str) -> None:
         asked = subprocess.run(["sbatch", "--test-only", file.name], capture_output=True, text=True, check=False)
     if asked.returncode:
         said = " ".join(asked.stderr.split()) or f"status {asked.returncode}"
-        raise InputError(f"SLURM does not take the jobs: {said}")
+        words = " ".join(line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH"))
+        raise InputError(f"SLURM does not take jobs of {words}: {said}")
 
 
 def _rounded(memory: int) -> int:

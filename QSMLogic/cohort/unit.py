@@ -33,9 +33,9 @@ class Plan:
 
     dataset: the BIDS data set; out: folder of the derivatives; command: the words of the command; keep: names of maps
     to write beside those always written; force: compute what has not changed too, and replace files that were changed
-    by others; sources: facts that hold for every unit, such as the scale of the phase; masks: a data set of derivatives
-    whose brain masks are taken, labels: one whose segmentations are; run: tells the runs of the program apart, on all
-    machines.
+    by others; sources: what holds for every unit, such as the scale of the phase, and in `known` facts for those of
+    which nobody says them; masks: a data set of derivatives whose brain masks are taken, labels: one whose
+    segmentations are; run: tells the runs of the program apart, on all machines.
     """
 
     dataset: Path

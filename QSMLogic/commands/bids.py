@@ -20,9 +20,10 @@ from ..cohort.unit import Outcome, Plan, Status, Unit
 from ..documents import listed
 from ..errors import InputError
 from ..io.parameters import DATA_SET
-from ..io.phase_scale import SCALES
+from ..io.phase_scale import SCALES, PhaseScale
 from ..io.sources import Sources
 from ..io.writing import FILES
+from ..scan import checked_field_strength
 from .arguments import Parser, add_command
 from .chosen import add_settings, chosen_settings
 from .cluster import add_where, chosen_where
@@ -44,6 +45,7 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--phase-scale", default="auto", metavar="SCALE", help=f"of all: {listed(SCALES)}, or the units of one turn"
     )
+    group.add_argument("--field-strength", type=float, metavar="T", help="where no side-car says it, in tesla")
     group.add_argument("--phase-sign", type=int, choices=(1, -1), default=1, help="-1 where phase falls with the field")
     group.add_argument(
         "--mask-from", type=Path, metavar="DIR", help="derivatives whose masks (desc-brain_mask) are taken"
@@ -93,7 +95,7 @@ def _work(args: argparse.Namespace) -> None:
         command=tuple(args.command),
         keep=tuple(args.keep),
         force=args.force,
-        sources=Sources(phase_scale=args.phase_scale, phase_sign=args.phase_sign),
+        sources=_sources(args),
         masks=None if args.mask_from is None else _placed(args.mask_from),
         labels=None if args.labels_from is None else _placed(args.labels_from),
     )
@@ -115,6 +117,14 @@ def _work(args: argparse.Namespace) -> None:
         raise InputError(f"None of {len(found)} sessions has gradient-echo phase, {said}")
     begin(plan)
     _run(found, plan, where)
+
+
+def _sources(args: argparse.Namespace) -> Sources:
+    """Return what a user says of all images. Raises InputError for what makes no sense, before anything begins."""
+    if args.phase_scale != "auto":
+        PhaseScale.named(args.phase_scale)
+    known = {} if args.field_strength is None else {"field_strength": checked_field_strength(args.field_strength)}
+    return Sources(phase_scale=args.phase_scale, phase_sign=args.phase_sign, known=known)
 
 
 def _placed(path: Path) -> Path:

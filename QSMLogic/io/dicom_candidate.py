@@ -35,6 +35,9 @@ FIELD_MAPPING = (
 FIELD_MAPPING_SEQUENCE = "fm2d"
 """In the name of Siemens' sequence gre_field_mapping, *fm2d2r."""
 
+LONGEST_TRAIN = 32
+"""Echoes of a multi-echo scan at most; a longer train is one of excitations, or of an echo-planar readout."""
+
 GAPS = "Echo {missing} is missing (there are {there}): export it too; the map is made of the others."
 FEWER = "The header names {count} echoes but {there} are here: export all of them; the map is made of these."
 THIN = (
@@ -75,6 +78,7 @@ def candidate_of(found: Found, broken: Sequence[str]) -> Candidate | None:
     facts = _facts(parts.slices)
     again = f"repetition {found.repetition + 1}" if found.several else ""
     said = ", ".join(filter(None, (f"series {first.number}", again, first.patient)))
+    problem = found.problem or _problem(parts) or irregular or other_geometry(named) or _processed(parts)
     return Candidate(
         name=first.name or f"series {first.number}",
         kind="DICOM",
@@ -83,8 +87,8 @@ def candidate_of(found: Found, broken: Sequence[str]) -> Candidate | None:
         echo_times=parts.echoes if parts.echoes and min(parts.echoes) > 0 else None,
         field_strength=first.field_strength,
         shape=next(iter(named.values())).shape if named else None,
-        problem=found.problem or _problem(parts) or irregular or other_geometry(named) or _processed(parts),
-        warnings=(*found.said, *_warnings(parts, stacks, broken), *_missing(parts, facts)),
+        problem=problem,
+        warnings=(*found.said, *_warnings(parts, stacks, broken), *([] if problem else _missing(parts, facts))),
         facts=facts,
     )
 
@@ -161,8 +165,9 @@ def _missing(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
     gaps = sorted(set(range(1, max(numbers, default=0))) - set(numbers))
     if gaps and len(numbers) == len(parts.echoes):
         return [GAPS.format(missing=_listed(gaps), there=_listed(numbers))]
-    train = 0 if "EP" in facts.get("ScanningSequence", ()) else int(facts.get("EchoTrainLength", 0))
-    count = int(facts.get("NumberOfEchoes", train))
+    train = int(facts.get("EchoTrainLength", 0))
+    planar = "EP" in facts.get("ScanningSequence", ()) or train > LONGEST_TRAIN
+    count = int(facts.get("NumberOfEchoes", 0 if planar else train))
     if 1 < len(parts.echoes) < count:
         return [FEWER.format(count=count, there=len(parts.echoes))]
     return []

@@ -12,7 +12,7 @@ from .dicom_values import number_of, numbers_of, text_of, words_of
 
 GE_ASSET, GE_ECHOES = (0x0043, 0x1083), (0x0019, 0x107E)
 SIEMENS_PARALLEL = ((0x0051, 0x1011), (0x0021, 0x1009))
-UIH_PARALLEL = (0x0065, 0x100D)
+UIH_PARALLEL, UIH_FILTER = (0x0065, 0x100D), (0x0065, 0x1032)
 """Private elements: GE's factors of parallel imaging, below one, and count of echoes; texts on parallel imaging."""
 
 SIEMENS_PROTOCOLS = ((0x0029, 0x1020), (0x0021, 0x1019))
@@ -32,6 +32,9 @@ NUMBERS = {
 }  # fmt: skip
 """Facts by name: the keyword of the element that holds them."""
 
+HERTZ = 1e6
+"""A frequency above is in Hz, as United Imaging writes it, where the standard has MHz."""
+
 NORMALISED, DISTORTION = {"NORM", "NORMALIZED"}, {"DIS2D", "DIS3D"}
 FILTERS = {"FIL", "FM", "FM1", "FM2", "FM3", *NORMALISED, *DISTORTION}
 """Words of Siemens' image types for what was done to the images: filters, normalising, correction of distortion."""
@@ -44,7 +47,8 @@ def facts_of(chain: list[Any], manufacturer: str) -> dict[str, Any]:
     facts |= {name: words_of(chain, keyword) for name, keyword in LISTS.items()}
     facts |= {name: number_of(chain, keyword) for name, keyword in NUMBERS.items()}
     facts["SequenceName"] = text_of(chain, "SequenceName") or text_of(chain, "PulseSequenceName")
-    facts["ImagingFrequency"] = number_of(chain, "ImagingFrequency") or number_of(chain, "TransmitterFrequency")
+    frequency = number_of(chain, "ImagingFrequency") or number_of(chain, "TransmitterFrequency") or 0.0
+    facts["ImagingFrequency"] = frequency / HERTZ if frequency > HERTZ else frequency
     facts["RepetitionTime"] = timing and timing / 1000
     facts["EchoTrainLength"] = int(train or number_of(chain, "GradientEchoTrainLength") or 0)
     facts["SeriesNumber"] = int(number_of(chain, "SeriesNumber") or 0)
@@ -60,17 +64,16 @@ def facts_of(chain: list[Any], manufacturer: str) -> dict[str, Any]:
 def acquired(chain: list[Any]) -> list[int]:
     """Return the acquired matrix along columns and rows of the image, empty where nothing says it.
 
-    The element has a place for every combination of axis and kind of encoding, of which two hold a number.
+    The element has a place for every combination of kind of encoding and axis, of which two hold a number.
     """
-    said = numbers_of(chain, "AcquisitionMatrix", 4)
-    if said is not None:
-        columns, rows = max(said[1], said[3]), max(said[0], said[2])
-    else:
-        steps = numbers_of(chain, "MRAcquisitionFrequencyEncodingSteps", 1)
-        lines = numbers_of(chain, "MRAcquisitionPhaseEncodingStepsInPlane", 1)
-        by_row = text_of(chain, "InPlanePhaseEncodingDirection").upper().startswith("ROW")
-        first, second = (steps or (0.0,))[0], (lines or (0.0,))[0]
-        columns, rows = (second, first) if by_row else (first, second)
+    said = numbers_of(chain, "AcquisitionMatrix", 4) or (0.0,) * 4
+    columns, rows = max(said[1], said[3]), max(said[0], said[2])
+    if min(columns, rows) > 0:
+        return [int(columns), int(rows)]
+    steps = number_of(chain, "MRAcquisitionFrequencyEncodingSteps") or max(said[:2])  # United Imaging: both as columns
+    lines = number_of(chain, "MRAcquisitionPhaseEncodingStepsInPlane") or max(said[2:])
+    by_row = text_of(chain, "InPlanePhaseEncodingDirection").upper().startswith("ROW")
+    columns, rows = (lines, steps) if by_row else (steps, lines)
     return [int(columns), int(rows)] if min(columns, rows) > 0 else []
 
 
@@ -114,5 +117,5 @@ def _parallel(chain: list[Any], manufacturer: str) -> float | None:
 def _filters(chain: list[Any]) -> list[str]:
     """Return what was done to the images, by the vendor's words."""
     words = [word for word in image_type(chain) if word in FILTERS]
-    k_space = text_of(chain, "KSpaceFiltering").upper()
-    return list(dict.fromkeys([*words, *([k_space] if k_space not in ("", "NONE") else [])]))
+    k_space = [text_of(chain, name).upper() for name in ("KSpaceFiltering", UIH_FILTER)]
+    return list(dict.fromkeys([*words, *(word for word in k_space if word not in ("", "NONE"))]))

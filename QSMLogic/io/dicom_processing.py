@@ -8,7 +8,7 @@ from typing import Any
 
 from .dicom_facts import DISTORTION, acquired
 from .dicom_kinds import image_type
-from .dicom_values import number_of, text_of, words_of
+from .dicom_values import number_of, text_of
 
 FILTERED = (
     "The phase was high-pass filtered by the scanner for susceptibility weighting ({said}), which takes a part of the "
@@ -44,9 +44,11 @@ SAYS_FILTERED = re.compile(r"filt\w*[ _.:-]*pha|pha\w*[ _.:-]*filt|high[ _-]?pas
 SAYS_WEIGHTED = re.compile(r"(?<![a-z])(?:swi|swan|swip|fsbb|venbold)|pha_images", re.IGNORECASE)
 """Names of series and sequences: GE's FILT_PHA and SWAN; Siemens' swi3d and Pha_Images, Philips' SWIp, Canon's FSBB."""
 
-MATRIX_TEXTS = ((0x0051, 0x100B), (0x0021, 0x1158))
-UIH_INTERPOLATION = (0x0065, 0x1004)
-"""Private elements: Siemens' text of the acquired matrix, which ends on an i, and United Imaging's I."""
+MATRIX_TEXTS, ENDS_ON_I = (
+    ((0x0051, 0x100B), (0x0021, 0x1158), (0x0065, 0x1004)),
+    re.compile(r"^(?:.*\d\S*\s*)?i$", re.IGNORECASE),
+)
+"""Private texts of the matrix, Siemens' and United Imaging's, which end on an i where it was interpolated."""
 
 ENLARGED = 1.5
 """Voxels per acquired one above which images count as interpolated; partial sampling and rounding give less."""
@@ -65,7 +67,7 @@ def processing_of(chain: list[Any], part: str, manufacturer: str) -> Processing:
     """Return what the header of an image of a part says was done to it."""
     words = image_type(chain)
     corrected = [word for word in words if word in DISTORTION]
-    if part == "magnitude":
+    if part not in ("phase", "real", "imaginary"):
         return Processing(corrected=bool(corrected))
     problem, doubts = "", [_interpolated(chain)]
     if part == "phase":
@@ -98,6 +100,5 @@ def _interpolated(chain: list[Any]) -> str:
     if matrix and None not in size and all(voxels > ENLARGED * n for voxels, n in zip(size, matrix, strict=True)):  # type: ignore[operator]
         columns, rows = matrix
         return INTERPOLATED.format(columns=columns, rows=rows, others=int(size[0] or 0), more=int(size[1] or 0))
-    said = [text_of(chain, tag) for tag in MATRIX_TEXTS if re.search(r"\d\S*\s*i$", text_of(chain, tag), re.IGNORECASE)]
-    said += [word for word in words_of(chain, UIH_INTERPOLATION) if word.upper() == "I"]
+    said = [text for text in (text_of(chain, tag) for tag in MATRIX_TEXTS) if ENDS_ON_I.search(text)]
     return INTERPOLATED_SOMEHOW.format(said=said[0]) if said else ""

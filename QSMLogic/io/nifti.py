@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ class Geometry:
         if self.stored is None or min(self.stored["qform_code"], self.stored["sform_code"]) <= 0:
             return 0.0
         b, c, d = np.asarray(self.stored["quatern"][:3], float)
-        a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+        a = math.sqrt(max(0.0, 1 - float(b * b + c * c + d * d)))
         one = np.array([2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c])
         other = np.asarray(self.stored["srow"], float)[2, :3] / self.spacing
         lengths = np.linalg.norm(one) * np.linalg.norm(other)

@@ -218,7 +218,7 @@ def _content(path: Path, needed: int) -> bytes | bytearray:
     return unpacked
 
 
-def _header(path: Path, content: bytes) -> np.ndarray:
+def _header(path: Path, content: bytes | bytearray) -> np.ndarray:
     for order in "<>":
         size = int(np.frombuffer(content[:4].ljust(4, b"\0"), f"{order}i4")[0])
         if size in MAGIC and len(content) >= size:
