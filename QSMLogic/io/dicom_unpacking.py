@@ -40,8 +40,8 @@ def unpacked(path: Path, content: Any) -> np.ndarray:
                 made.append(GetArrayFromImage(ReadImage(str(place)))[0])
         except RuntimeError:
             raise InputError(
-                f"{path.name} is compressed in a way that is not read, or damaged: export it uncompressed, or convert it "
-                "with dcm2niix and name the NIfTI files."
+                f"{path.name} is compressed in a way that is not read, or damaged: export it uncompressed, or convert "
+                "it with dcm2niix and name the NIfTI files."
             ) from None
     return np.stack(made)
 
