@@ -89,7 +89,8 @@ class Settings:
     def stages_to(self, wanted: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:
         """Names of the stages from the phase on that make the data wanted, where some data are given."""
         given = set(given)
-        missing, found = set(wanted) - given, []
+        missing = set(wanted) - given
+        found: list[str] = []
         for stage in reversed(CHAIN):
             if STAGES[stage].outputs[0] in missing:
                 missing |= set(METHODS[stage][getattr(self, stage).method].inputs) - given
