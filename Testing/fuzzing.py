@@ -28,7 +28,7 @@ from QSMLogic.io.archive import remove_unpacked
 from QSMLogic.io.nifti import Geometry, read_image, write_image
 
 LONGEST, MOST_MEMORY = 10.0, 1 << 30
-"""s and bytes that a case may take."""
+"""s of the processor, which other programs do not shorten, and bytes that a case may take."""
 
 LONGEST_LINE = 1000
 
@@ -211,14 +211,14 @@ def bounded() -> Iterator[None]:
 
     limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    before = signal.signal(signal.SIGALRM, late)
+    before = signal.signal(signal.SIGPROF, late)
     resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, limits[1]))
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
         resource.setrlimit(resource.RLIMIT_AS, limits)
 
 

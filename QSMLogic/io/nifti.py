@@ -69,8 +69,8 @@ class Geometry:
         a = math.sqrt(max(0.0, 1 - float(b * b + c * c + d * d)))
         one = np.array([2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c])
         other = np.asarray(self.stored["srow"], float)[2, :3] / self.spacing
-        lengths = np.linalg.norm(one) * np.linalg.norm(other)
-        return float(np.degrees(np.arccos(min(1.0, abs(one @ other) / lengths)))) if lengths > 0 else 90.0
+        lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return math.degrees(math.acos(min(1.0, abs(float(one @ other)) / lengths))) if lengths > 0 else 90.0
 
     def grid(self, b0_direction: Sequence[float] | None = None) -> Grid:
         """Return the grid; without a B0 direction (voxel axes) the main field runs along the patient's z axis."""
