@@ -16,8 +16,9 @@ UIH_PARALLEL, UIH_FILTER = (0x0065, 0x100D), (0x0065, 0x1032)
 """Private elements: GE's factors of parallel imaging, below one, and count of echoes; texts on parallel imaging."""
 
 SIEMENS_PROTOCOLS = ((0x0029, 0x1020), (0x0021, 0x1019))
+SHARED: tuple[Any, ...] = ("SharedFunctionalGroupsSequence", (0x0029, 0x0010), (0x0021, 0x0010))
 READOUT_MODES = {1: "monopolar", 2: "bipolar"}
-"""Where Siemens keeps the protocol as text, and what it says there of a multi-echo readout (ucReadOutMode)."""
+"""Where Siemens keeps the protocol as text, what that lies in or is named by, and what ucReadOutMode says there."""
 
 TEXTS = {
     "Manufacturer": "Manufacturer", "ManufacturersModelName": "ManufacturerModelName",
@@ -85,7 +86,7 @@ def siemens_protocol(path: Path) -> dict[str, Any]:
     from pydicom import dcmread  # noqa: PLC0415 (an extra, and slow to load)
 
     with BoundedFile(path) as file:
-        header = dcmread(file, stop_before_pixels=True)
+        header = dcmread(file, stop_before_pixels=True, specific_tags=[*SIEMENS_PROTOCOLS, *SHARED])
     values = [element.value for element in header.iterall() if element.tag in SIEMENS_PROTOCOLS]
     text = "\n".join(value.decode("latin-1") for value in values if isinstance(value, bytes))
     found: dict[str, Any] = {}
