@@ -22,8 +22,10 @@ from dicom_files import (
 def test_the_polarity_of_the_readout_comes_from_the_protocol_of_siemens(tmp_path, mode, polarity):
     text = b"\x00\x01### ASCCONV BEGIN ###\nlContrasts\t = \t3\nucReadOutMode\t = \t" + mode.encode() + b"\n"
     siemens(tmp_path, private={(0x0029, "SIEMENS CSA HEADER", 0x20, "OB"): text})
-    facts = only(tmp_path).facts
-    assert (facts.get("ReadoutPolarity"), facts["NumberOfEchoes"]) == (polarity, 3)
+    candidate = only(tmp_path)
+    assert (candidate.facts.get("ReadoutPolarity"), candidate.facts["NumberOfEchoes"]) == (polarity, 3)
+    told = [said for said in candidate.warnings if "set the readout of the conditioning to bipolar" in said]
+    assert len(told) == (polarity == "bipolar")
 
 
 FACTS = {

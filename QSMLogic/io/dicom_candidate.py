@@ -40,6 +40,10 @@ LONGEST_TRAIN = 32
 
 GAPS = "Echo {missing} is missing (there are {there}): export it too; the map is made of the others."
 FEWER = "The header names {count} echoes but {there} are here: export all of them; the map is made of these."
+BIPOLAR = (
+    "The echoes were read in both directions (bipolar), by which even and odd ones differ: set the readout of the "
+    "conditioning to bipolar."
+)
 THIN = (
     "The slices are {thickness:g} mm thick but {step:.3g} mm apart: they were interpolated, and the map is not sharper "
     "for it."
@@ -88,7 +92,7 @@ def candidate_of(found: Found, broken: Sequence[str]) -> Candidate | None:
         field_strength=first.field_strength,
         shape=next(iter(named.values())).shape if named else None,
         problem=problem,
-        warnings=(*found.said, *_warnings(parts, stacks, broken), *([] if problem else _missing(parts, facts))),
+        warnings=(*found.said, *_warnings(parts, stacks, broken), *([] if problem else _of_echoes(parts, facts))),
         facts=facts,
     )
 
@@ -159,18 +163,19 @@ def _warnings(parts: Parts, stacks: Mapping[str, Sequence[Stack]], broken: Seque
     return said
 
 
-def _missing(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
-    """Return in sentences which echoes the headers speak of that are not there."""
+def _of_echoes(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
+    """Return in sentences which echoes the headers speak of that are not there, and how they were read."""
+    said = [BIPOLAR] if facts.get("ReadoutPolarity") == "bipolar" else []
     numbers = sorted({s.number for s in parts.slices if s.part in parts.there and s.number > 0})
     gaps = sorted(set(range(1, max(numbers, default=0))) - set(numbers))
     if gaps and len(numbers) == len(parts.echoes):
-        return [GAPS.format(missing=_listed(gaps), there=_listed(numbers))]
+        return [*said, GAPS.format(missing=_listed(gaps), there=_listed(numbers))]
     train = int(facts.get("EchoTrainLength", 0))
     planar = "EP" in facts.get("ScanningSequence", ()) or train > LONGEST_TRAIN
     count = int(facts.get("NumberOfEchoes", 0 if planar else train))
     if 1 < len(parts.echoes) < count:
-        return [FEWER.format(count=count, there=len(parts.echoes))]
-    return []
+        return [*said, FEWER.format(count=count, there=len(parts.echoes))]
+    return said
 
 
 def _listed(numbers: Sequence[int]) -> str:
