@@ -167,7 +167,8 @@ What they do not see: a wrong field strength, or phase and echo times wrong by o
 and change nothing else (a field strength that contradicts the imaging frequency is warned of when the images are
 read); phase that is too small by a tenth; a ramp of phase between two echoes, which background removal takes away.
 The sign is told by iron and veins: where the strong sources are calcium, or there are none, the warning may be wrong
-or missing. All limits are for brains.
+or missing. In the patch, which has neither nuclei nor an edge of tissue, a wrong direction of B0, wrong voxels and
+echoes in reverse order pass as well, and no mask can be too large. All limits are for brains.
 """
 
 
