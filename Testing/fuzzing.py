@@ -2,8 +2,9 @@
 
 A wrong map that says nothing is one made of other numbers than the files held, without a word. Of a spoilt file there
 must come a refusal in one line, or what the whole file gave, or a warning that the whole files do not give. Nobody can
-tell that voxels were changed where the format has no checksum (.nii, DICOM), nor that a number in a parameter file is
-another one, so these alone may differ silently; and geometry within the tolerances that files of one scan are given.
+tell that voxels were changed where the format has no checksum (.nii, DICOM), nor that a number which one place alone
+states is another one (in a parameter file, or as text in the only DICOM file of a scan), so these alone may differ
+silently; and geometry within the tolerances that files of one scan are given.
 """
 
 import json

@@ -159,3 +159,13 @@ def test_one_slice_of_another_scale_or_strength_is_refused_or_told(tmp_path):
     change(path, MagneticFieldStrength=3, RescaleSlope=1)
     with pytest.raises(InputError):
         read_acquisition(find_acquisitions(tmp_path)[0])
+
+
+def test_slices_of_one_volume_that_are_scaled_in_different_ways_are_told(tmp_path):
+    siemens(tmp_path, echoes=1)
+    assert find_acquisitions(tmp_path)[0].warnings == ()
+    change(sorted((tmp_path / "magnitude").rglob("*.dcm"))[1], RescaleSlope=1, RescaleIntercept="0.4")
+    (candidate,) = find_acquisitions(tmp_path)
+    assert candidate.warnings == (
+        "Slices of the magnitude are scaled in different ways: one of their headers may be damaged.",
+    )

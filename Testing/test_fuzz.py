@@ -47,6 +47,9 @@ SYNTHETIC = {
 CASES = {"plain": 1000, "packed": 400, "4-D": 1000, "classic": 160, "enhanced": 400, "zip": 400}
 SHARDS = 2
 
+NUMBER = b"0123456789.-+ "
+"""Characters of a number in DICOM."""
+
 OUTCOMES = ("refused", "same", "said", "unknowable")
 """What may come of damage: a refusal, the same data, other data and a warning, or what nobody can tell."""
 
@@ -61,10 +64,15 @@ class Damage:
 
     def unknowable(self, kind, different):
         """Tell whether these differences alone can come of damage that nothing contradicts."""
-        if self.path.name == "params.json":
+        if self.path.name == "params.json" or (kind in ("enhanced", "philips") and self.only_digits()):
             return set(different) <= {"facts", "geometry"}
         start = NIFTI_HEADER if self.path.suffix == ".nii" else len(self.whole) - VOXELS.get(kind, 0)
         return set(different) <= {"phase", "magnitude"} and self.whole[start:] != self.spoilt[start:]
+
+    def only_digits(self):
+        """Tell whether digits became other digits, and nothing else changed."""
+        changed = {pair for pair in zip(self.whole, self.spoilt, strict=False) if pair[0] != pair[1]}
+        return len(self.whole) == len(self.spoilt) and all(byte in NUMBER for pair in changed for byte in pair)
 
 
 def outcome(kind, folder, truth, damage):

@@ -17,6 +17,9 @@ from .dicom_kinds import FIELD_MAP
 from .dicom_sorting import Found
 from .dicom_stacks import stack_of
 
+SAME_SCALE = 1e-3
+"""Largest difference between the scales of slices of one volume, as a part of the slope, that is rounding."""
+
 THICK = 1.5
 """Slices this much thicker than they are apart were interpolated."""
 
@@ -160,7 +163,16 @@ def _warnings(parts: Parts, stacks: Mapping[str, Sequence[Stack]], broken: Seque
         said.append(f"{len(broken)} files cannot be read; the first: {broken[0]}")
     if len({s.series.field_strength for s in parts.slices}) > 1:
         said.append("The series name different field strengths: check that they are of one scan.")
+    for part, several in stacks.items():
+        if any(map(_unevenly_scaled, several)):
+            said.append(f"Slices of the {part} are scaled in different ways: one of their headers may be damaged.")
     return said
+
+
+def _unevenly_scaled(stack: Stack) -> bool:
+    """Tell whether the slices of a volume are scaled in different ways."""
+    scales = np.array([(f.slope / f.private_scale, f.intercept / f.private_scale) for f in stack.frames])
+    return bool(np.ptp(scales, axis=0).max() > SAME_SCALE * np.abs(scales[:, 0]).max())
 
 
 def _of_echoes(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
