@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .methods import METHODS, STAGES, Method
+from .methods import METHODS, Method
 from .settings import Settings
 
 BRAIN_SHARES = 0.45, 0.25
@@ -32,11 +32,11 @@ def memory_needed(shape: tuple[int, ...], echoes: int, settings: Settings, mask:
     """
     shares = BRAIN_SHARES if mask is None else _shares(mask)
     kept = most = 0.0
-    for stage in (STAGES[name] for name in settings.stages):
-        made = sum(echoes if output in PER_ECHO else 1 for output in stage.outputs)
-        for step in settings.steps(stage.name):
-            most = max(most, kept + made + _work(METHODS[stage.name][step.method], echoes, shares))
-        kept += made * (2 if settings.two_pass and stage.name in ("background", "inversion") else 1)
+    for stage in settings.stages:
+        records = [METHODS[stage][step.method] for step in settings.steps(stage)]
+        made = sum(echoes if output in PER_ECHO else 1 for output in {o for record in records for o in record.outputs})
+        most = max([most, *(kept + made + _work(record, echoes, shares) for record in records)])
+        kept += made * (2 if settings.two_pass and stage in ("background", "inversion") else 1)
     return _in_bytes(most, shape) + OVERHEAD
 
 

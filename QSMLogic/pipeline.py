@@ -29,9 +29,13 @@ SHARE = {
     "inversion": 0.4,
     "single_step": 0.0,
     "referencing": 0.0,
+    "maps": 0.0,
 }
 """Each stage's part of the progress bar, as the default preset spends its time. A single step has the parts of the
-stages that it stands in for."""
+stages that it stands in for; further maps are added to the whole."""
+
+MAP_SHARE = 0.05
+"""A further map's part, while the stages before have 1 together."""
 
 IN_WORDS = {
     "phase": "the phase (--phase)",
@@ -45,6 +49,9 @@ IN_WORDS = {
     "total_field": "the total field (--total-field)",
     "local_field": "the local field (--local-field)",
     "chi": "a susceptibility map (--chi)",
+    "r2": "an R2 map (--r2)",
+    "r2star": "an R2* map (--r2star, or a method that makes one before it)",
+    "r2prime": "an R2' map (--r2prime, or a method that makes one before it)",
 }
 """How to say what a method lacks, and how to give it."""
 
@@ -76,15 +83,16 @@ def run(
     *,
     given_mask: np.ndarray | None = None,
     labels: np.ndarray | None = None,
+    r2: np.ndarray | None = None,
     progress: Progress = no_progress,
 ) -> Result:
     """Run the whole pipeline.
 
     given_mask (x, y, z): taken instead of the masking steps, unless they use the method `given` themselves; labels
-    (x, y, z) int, for a reference region. Raises InputError where the input or a setting cannot be used, Cancelled
-    where progress asks for it.
+    (x, y, z) int, for a reference region; r2 (x, y, z) 1/s, for further maps. Raises InputError where the input or a
+    setting cannot be used, Cancelled where progress asks for it.
     """
-    job = _Job(scan, settings, given_mask, labels, progress)
+    job = _Job(scan, settings, {"given_mask": given_mask, "labels": labels, "r2": r2}, progress)
     job.refuse_missing()
     check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
     job.make_mask()
@@ -96,8 +104,12 @@ def run(
     found = job.two_passes() if settings.two_pass else job.invert(job.data)
     eroded = found.pop("mask")
     outputs = job.stage("referencing", settings.referencing, job.data | found | {"mask": eroded})
-    made = job.data | found | {"eroded_mask": eroded, "chi": outputs["chi"]}
-    names = [name for stage in STAGES.values() for name in stage.outputs if name != "reference"]
+    job.data |= found | {"eroded_mask": eroded, "chi": outputs["chi"]}
+    for step in settings.maps:
+        job.data |= job.stage("maps", step, job.data, 1 / len(settings.maps))
+    made = job.data
+    records = [METHODS[stage][step.method] for stage in settings.stages for step in settings.steps(stage)]
+    names = [name for record in records for name in record.outputs if name != "reference"]
     names = list(dict.fromkeys([*names, "weights", "eroded_mask"]))
     job.result.maps = {name: made[name] for name in names if made.get(name) is not None}
     job.result.reference = outputs["reference"]
@@ -128,7 +140,7 @@ def run_stage(
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
     outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
     progress(1.0, "")
-    return dict(zip(STAGES[stage].outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
+    return dict(zip(record.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 
 def _refuse_missing(record: Method, names: Iterable[str], data: Mapping[str, Any]) -> None:
@@ -178,13 +190,15 @@ class _Job:
         self,
         scan: Scan,
         settings: Settings,
-        given_mask: np.ndarray | None,
-        labels: np.ndarray | None,
+        given: Mapping[str, np.ndarray | None],
         progress: Progress,
     ) -> None:
         self.settings, self.progress, self.done = settings, progress, 0.0
         self.share = dict(SHARE)
         self.share["single_step"] += sum(SHARE[stage] for stage in STAGES if stage not in settings.stages)
+        self.share["maps"] = MAP_SHARE * len(settings.maps)
+        whole = sum(self.share.values())
+        self.share = {stage: share / whole for stage, share in self.share.items()}
         self.result = Result(settings)
         self.data: dict[str, Any] = {
             "phase": scan.phase,
@@ -193,8 +207,7 @@ class _Job:
             "field_strength": scan.field_strength,
             "grid": scan.grid,
             "valid": scan.valid,
-            "given_mask": given_mask,
-            "labels": labels,
+            **given,
         }
 
     def stage(self, stage: str, step: Step, data: Mapping[str, Any], share: float = 1.0) -> dict[str, Any]:
@@ -211,11 +224,13 @@ class _Job:
 
     def refuse_missing(self) -> None:
         """Refuse at once, not after minutes, a method that lacks what only the user can give."""
+        there = {name for name, value in self.data.items() if value is not None} | {"mask", "weights", "eroded_mask"}
         for stage in self.settings.stages:
             for step in self.settings.steps(stage):
                 record = METHODS[stage][step.method]
                 if stage != "masking":
-                    _refuse_missing(record, [name for name in record.inputs if name in self.data], self.data)
+                    _refuse_missing(record, [name for name in record.inputs if name not in there], {})
+                there |= set(record.outputs)
 
     def make_mask(self) -> None:
         """Run the masking steps, or take the user's mask."""

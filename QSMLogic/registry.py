@@ -29,7 +29,10 @@ ONE_ECHO = "one echo"
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the pipeline: its printed label and the names of what its methods return, in order."""
+    """A step of the pipeline: its printed label and the names of what its methods return, in order.
+
+    Where the outputs are empty, each method names its own.
+    """
 
     name: str
     label: str
@@ -48,11 +51,16 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage("inversion", "Dipole inversion", ("chi",)),
             Stage("single_step", "Single step", ("chi", "mask")),
             Stage("referencing", "Referencing", ("chi", "reference")),
+            Stage("maps", "Further maps", ()),
         )
     }
 )
 """The stages in the order in which they run, as far as the single step needs them (see `Settings.stages`). A method
 lives in the folder of its stage's name."""
+
+
+SEVERAL = ("masking", "maps")
+"""Stages that may have several steps; `maps` may have none."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,8 @@ class Method:
     optional_inputs: tuple[str, ...]
     """Names of the data it uses where they are there."""
     parameters: tuple[Parameter, ...]
+    outputs: tuple[str, ...]
+    """Names of what it returns, in order: those of its stage, or its own."""
 
     def settings(self, **chosen: Any) -> dict[str, Any]:
         """Return every parameter's value, defaults filled in; InputError for unknown names and bad values."""
@@ -175,17 +185,21 @@ def method(
     sentence: str,
     otherwise: Mapping[str, str] = MappingProxyType({}),
     volumes: float = MOST_VOLUMES,
+    outputs: tuple[str, ...] = (),
 ) -> Callable[[Callable], Callable]:
     """Register a function as a method of a stage.
 
     Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
-    Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method.
+    Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method. outputs: the names of
+    what it returns, in a stage that leaves them to its methods.
     """
 
     def register(function: Callable) -> Callable:
         name = function.__name__
         if name in METHODS[stage]:
             raise TypeError(f"{stage} has a method {name} already")
+        if bool(outputs) == bool(STAGES[stage].outputs):
+            raise TypeError(f"{name} names outputs that its stage has, or none where its stage has none")
         signature = inspect.signature(function)
         hints = typing.get_type_hints(function, include_extras=True)
         data: dict[bool, list[str]] = {True: [], False: []}
@@ -199,8 +213,9 @@ def method(
                 data[argument.default is inspect.Parameter.empty].append(argument.name)
         required, optional = tuple(data[True]), tuple(data[False])
         said = MappingProxyType(dict(otherwise))
+        made = STAGES[stage].outputs or outputs
         record = Method(
-            stage, name, label, function, cite, sentence, said, volumes, required, optional, tuple(parameters)
+            stage, name, label, function, cite, sentence, said, volumes, required, optional, tuple(parameters), made
         )
         _refuse_unknown_words(record)
         record.settings(**{p.name: p.default for p in parameters})

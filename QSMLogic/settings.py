@@ -22,7 +22,7 @@ from .documents import (
 )
 from .errors import InputError
 from .methods import METHODS, STAGES, Method
-from .registry import Param, Parameter
+from .registry import SEVERAL, Param, Parameter
 
 PRESETS = Path(__file__).parent / "presets"
 """One TOML document per preset; the list of presets is the list of these files."""
@@ -59,6 +59,7 @@ class Settings:
     inversion: Step
     single_step: Step
     referencing: Step
+    maps: tuple[Step, ...] = ()
     two_pass: Annotated[
         bool, Param("Two passes", help="a reliable and a filled mask, combined: fewer streaks from strong sources")
     ] = False
@@ -70,12 +71,13 @@ class Settings:
             raise InputError(f"At least one masking method is needed: {listed(METHODS['masking'])}.")
         for stage in STAGES:
             steps = tuple(_complete(stage, step) for step in self.steps(stage))
-            object.__setattr__(self, stage, steps if stage == "masking" else steps[0])
+            object.__setattr__(self, stage, steps if stage in SEVERAL else steps[0])
+        _refuse_same_maps(self.maps)
         for option in OPTIONS:
             object.__setattr__(self, option.name, option.checked(getattr(self, option.name), "Pipeline"))
 
     def steps(self, stage: str) -> tuple[Step, ...]:
-        """Return the steps of a stage in their order; all stages but masking have one."""
+        """Return the steps of a stage in their order; all stages but masking and further maps have one."""
         value = getattr(self, stage)
         return value if isinstance(value, tuple) else (value,)
 
@@ -133,12 +135,12 @@ class Settings:
                 steps = before
             else:
                 tables = list(tables) if isinstance(tables, list | tuple) else [tables]
-                if stage != "masking" and len(tables) != 1:
+                if stage not in SEVERAL and len(tables) != 1:
                     raise InputError(f"{stage}: one method is needed, {len(tables)} are given.")
                 steps = tuple(_step(stage, table, before) for table in tables)
-            if not steps:
+            if not steps and stage != "maps":
                 raise InputError(f"The settings name no method for {stage}: {listed(METHODS[stage])}.")
-            values[stage] = steps if stage == "masking" else steps[0]
+            values[stage] = steps if stage in SEVERAL else steps[0]
         options = base.get("pipeline", {}) | as_table("pipeline", document.get("pipeline", {}))
         refuse_unknown("[pipeline] has", options, [option.name for option in OPTIONS])
         return cls(**values, **options, description=as_text("description", document.get("description", "")))
@@ -148,8 +150,9 @@ class Settings:
         document: dict[str, Any] = {"description": self.description} if self.description else {}
         document["pipeline"] = {option.name: getattr(self, option.name) for option in OPTIONS}
         for stage in STAGES:
-            tables = [_written(step, combine=i > 0) for i, step in enumerate(self.steps(stage))]
-            document[stage] = tables if stage == "masking" else tables[0]
+            joined = stage == "masking"
+            tables = [_written(step, combine=joined and i > 0) for i, step in enumerate(self.steps(stage))]
+            document[stage] = tables if stage in SEVERAL else tables[0]
         return document
 
     def to_toml(self) -> str:
@@ -163,8 +166,9 @@ class Settings:
     def changed(self, changes: Mapping[str, str]) -> Self:
         """Return these settings with single values replaced, each written as text under "stage.parameter".
 
-        "stage.method" chooses another method with its defaults, for masking several with spaces between. In masking, a
-        parameter is set in every step that has it. Raises InputError for names and values that are not known.
+        "stage.method" chooses another method with its defaults, for masking and further maps several with spaces
+        between; there, a parameter is set in every step that has it. Raises InputError for names and values that are
+        not known.
         """
         document = self.to_dict()
         if changes:
@@ -176,7 +180,7 @@ class Settings:
                 document[stage][name] = value_of(option, text)
             elif name == "method":
                 chosen = [{"method": _method(stage, each).name} for each in text.split()]
-                document[stage] = chosen if stage == "masking" else chosen[0]
+                document[stage] = chosen if stage in SEVERAL else chosen[0]
             else:
                 _change(document, stage, name, text)
         return type(self).from_dict(document)
@@ -198,7 +202,7 @@ def _options() -> tuple[Parameter, ...]:
 
 def _base(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return steps and options of the preset a document starts from; empty where the document is complete by itself."""
-    if "preset" not in document and all(stage in document for stage in STAGES):
+    if "preset" not in document and all(stage in document for stage in STAGES if stage != "maps"):
         return {}
     preset = Settings.preset(as_text("preset", document.get("preset", "default")))
     options = {option.name: getattr(preset, option.name) for option in OPTIONS}
@@ -226,6 +230,16 @@ def _complete(stage: str, step: Step) -> Step:
     return Step(method.name, method.settings(**chosen), step.combine)
 
 
+def _refuse_same_maps(steps: tuple[Step, ...]) -> None:
+    """Refuse methods that make the same map: one would replace the other's."""
+    made: dict[str, str] = {}
+    for method in (METHODS["maps"][step.method] for step in steps):
+        for output in method.outputs:
+            if output in made:
+                raise InputError(f"maps: {made[output]} and {method.label} make the same map: leave one out.")
+            made[output] = method.label
+
+
 def _written(step: Step, combine: bool) -> dict[str, Any]:
     parameters = {name: AUTOMATIC if value is None else value for name, value in step.parameters.items()}
     return {"method": step.method} | ({"combine": step.combine} if combine else {}) | parameters
@@ -234,7 +248,9 @@ def _written(step: Step, combine: bool) -> dict[str, Any]:
 def _change(document: dict[str, Any], stage: str, name: str, text: str) -> None:
     if stage not in STAGES:
         raise InputError(f"There is no stage {stage!r}; the stages: {listed([*STAGES, 'pipeline'])}.")
-    tables = document[stage] if stage == "masking" else [document[stage]]
+    tables = document[stage] if stage in SEVERAL else [document[stage]]
+    if not tables:
+        raise InputError(f"{stage}.{name} cannot be set: no method of {stage} is chosen ({listed(METHODS[stage])}).")
     having = [t for t in tables if name in {p.name for p in METHODS[stage][t["method"]].parameters}]
     for table in having or tables[:1]:
         method = METHODS[stage][table["method"]]

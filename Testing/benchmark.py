@@ -33,7 +33,7 @@ from QSMLogic.errors import InputError
 from QSMLogic.footprint import memory_needed
 from QSMLogic.grid import Grid
 from QSMLogic.io.nifti import read_echoes, read_volume
-from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.methods import METHODS
 from QSMLogic.morphology import erode
 from QSMLogic.operators import good_size, inverse, transform
 from QSMLogic.parallel import threads
@@ -167,7 +167,7 @@ def measured(row: str, phantom: Any, unit: float) -> dict[str, Any]:
         filled = filled_head()
         found["volumes"] = volumes(one_method(stage, name, filled, no_progress), filled.mask.size)
         found["stated"] = METHODS[stage][name].volumes
-    kind = "chi" if stage == "run" else STAGES[stage].outputs[0]
+    kind = "chi" if stage == "run" else METHODS[stage][name].outputs[0]
     return scores(kind, outputs[kind], stage, phantom) | found
 
 

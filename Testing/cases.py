@@ -114,7 +114,7 @@ def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
 
     Compared in the whole brain: what a method drops counts as zero.
     """
-    kind, mask, scan = STAGES[stage].outputs[0], phantom.mask, phantom.scan
+    kind, mask, scan = next(iter(outcome.outputs)), phantom.mask, phantom.scan
     made = outcome.outputs[kind]
     if kind == "mask":
         return {"overlap": 100 * (1 - metrics.dice(made, mask))}

@@ -146,7 +146,7 @@ def index() -> str:
 
 def picture(stage: str, name: str, phantom: Phantom) -> None:
     """Draw the middle slice of what a method makes, of the truth and of their difference."""
-    kind, mask = STAGES[stage].outputs[0], phantom.mask
+    kind, mask = METHODS[stage][name].outputs[0], phantom.mask
     made = run(stage, name, data_of(phantom)).outputs[kind]
     truth = truth_of(kind, phantom)
     if kind in ("phase", "unwrapped"):

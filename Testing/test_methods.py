@@ -13,7 +13,7 @@ from golden import measured as measure_all
 from QSMLogic import metrics
 from QSMLogic.errors import Cancelled, InputError
 from QSMLogic.grid import Grid
-from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.methods import METHODS
 from QSMLogic.pipeline import run_stage
 
 MEASURED_IMAGES = ("phase", "conditioned", "unwrapped", "total_field", "local_field", "chi")
@@ -34,8 +34,8 @@ BACKGROUND_LEFT = 5.0
 every = pytest.mark.parametrize(("stage", "name"), ALL, ids=[f"{stage}-{name}" for stage, name in ALL])
 every_map = pytest.mark.parametrize(
     ("stage", "name"),
-    [(s, n) for s, n in ALL if STAGES[s].outputs[0] != "mask"],
-    ids=[f"{s}-{n}" for s, n in ALL if STAGES[s].outputs[0] != "mask"],
+    [(s, n) for s, n in ALL if METHODS[s][n].outputs[0] != "mask"],
+    ids=[f"{s}-{n}" for s, n in ALL if METHODS[s][n].outputs[0] != "mask"],
 )
 
 
@@ -56,7 +56,7 @@ def difference(stage: str, image: np.ndarray, expected: np.ndarray) -> float:
 def test_shapes_types_and_finite_values(stage, name):
     shape = small()["grid"].shape
     outcome = on_small(stage, name)
-    assert tuple(outcome.outputs) == STAGES[stage].outputs
+    assert tuple(outcome.outputs) == METHODS[stage][name].outputs
     for output, image in outcome.arrays.items():
         four = output in ("phase", "unwrapped")
         assert image.shape == (small()["phase"].shape if four else shape), output

@@ -60,7 +60,7 @@ def test_a_request_is_called_as_its_first_phase_or_as_the_user_says(request_of):
         (lambda g, n: {"b0Direction": (0, 0, 0)}, "The B0 direction is"),
         (lambda g, n: {"phaseScale": "turns"}, "Phase scale = 'turns', allowed radians"),
         (lambda g, n: {"phaseSign": 0}, "Phase sign = 0, allowed 1 and -1"),
-        (lambda g, n: {"keep": ("chi", "r2star")}, "There is no map r2star; the maps: mask, "),
+        (lambda g, n: {"keep": ("chi", "t1")}, "There is no map t1; the maps: mask, "),
         (
             lambda g, n: {"magnitudes": (g["magnitudes"][0], n.volume(noise(3), to_ras(np.eye(3)), "elsewhere"))},
             "elsewhere and phase 1 do not lie on the same voxels: axes turned",

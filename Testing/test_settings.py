@@ -26,7 +26,7 @@ def register_small(monkeypatch):
     for stage in STAGES:
         monkeypatch.setitem(METHODS, stage, {})
 
-        @method(stage=stage, label="Plain", cite=(), sentence="Plain")
+        @method(stage=stage, label="Plain", cite=(), sentence="Plain", outputs=("plain",) if stage == "maps" else ())
         def plain(
             mask: bool,
             *,

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..documents import listed
 from ..errors import InputError
 from ..methods import METHODS, STAGES
+from ..registry import SEVERAL
 from ..settings import OPTIONS, Settings, preset_names
 from .arguments import PARAMETER, Parser, add_parameters, flag
 
@@ -19,7 +20,7 @@ def add_settings(parser: Parser) -> None:
     base.add_argument("--preset", default="default", metavar="NAME", help=f"one of {listed(preset_names())}")
     base.add_argument("--settings", type=Path, metavar="FILE", help="TOML or JSON, see qsm settings")
     for stage in STAGES:
-        several = "+" if stage == "masking" else 1
+        several = "+" if stage in SEVERAL else 1
         group.add_argument(flag(stage), nargs=several, metavar="METHOD", help=f"one of {listed(METHODS[stage])}")
     group.add_argument(
         "--set", action="append", default=[], metavar="STAGE.PARAMETER=VALUE", help="change one value (may be repeated)"

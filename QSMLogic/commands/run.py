@@ -54,6 +54,7 @@ def add(commands: Any) -> None:
         "--mask", type=Path, metavar="FILE", help="instead of masking methods; to go on from it: --masking given ..."
     )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="regions to refer to and to measure")
+    parser.add_argument("--r2", type=Path, metavar="FILE", help="R2 map, 1/s, for further maps that need one")
     add_facts(parser)
     add_output(parser, keep=[FILES[name] for name in OPTIONAL])
     parser.add_argument("--uncompressed", action="store_true", help="images as .nii: larger, but written in no time")
@@ -69,7 +70,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.child:
         end_with(sys.stdin)
     settings = chosen_settings(args)
-    named = sources(args)
+    named = sources(args, ("r2",))
     if not named.hold_phase:
         raise InputError("No phase is given: name the phase images with --phase (or --real and --imaginary).")
     if args.mask is not None and args.masking is not None and "given" not in args.masking:
@@ -111,6 +112,7 @@ def compute(loaded: Loaded, settings: Settings, reporter: Reporter) -> Result:
             settings,
             given_mask=loaded.data.get("given_mask"),
             labels=loaded.data.get("labels"),
+            r2=loaded.data.get("r2"),
             progress=progress,
         )
     warn([*loaded.warnings, *result.warnings])

@@ -40,6 +40,10 @@ MAPS = {
     "local_field": "local field, ppm",
     "weights": "weight of every voxel",
     "chi": "susceptibility, ppm",
+    "eroded_mask": "where the susceptibility is known: voxels above 0",
+    "r2": "R2 map, 1/s",
+    "r2star": "R2* map, 1/s",
+    "r2prime": "R2' map, 1/s",
 }
 """Data that can be given as an image each, and what the image holds."""
 
@@ -92,7 +96,11 @@ def _made(method: Method, stage: str) -> list[str]:
     stages: tuple[str, ...] = (stage,) if method.stage == stage else TO_FIELD
     if stage == "single_step":
         stages = (*Settings.preset().stages_to(method.inputs), stage)
-    return list(dict.fromkeys(name for stage in stages for name in STAGES[stage].outputs if name in FILES))
+    return list(dict.fromkeys(name for stage in stages for name in _outputs(method, stage) if name in FILES))
+
+
+def _outputs(method: Method, stage: str) -> tuple[str, ...]:
+    return STAGES[stage].outputs or method.outputs
 
 
 def _steps(args: argparse.Namespace) -> dict[str, Step]:
@@ -113,7 +121,7 @@ def _steps(args: argparse.Namespace) -> dict[str, Step]:
 def _work(args: argparse.Namespace) -> None:
     steps = _steps(args)
     made_here = _made(args.method, args.stage)
-    product = STAGES[args.method.stage].outputs[0]
+    product = args.method.outputs[0]
     written = dict.fromkeys([product, *kept(made_here, getattr(args, "keep", ()))])
     named = sources(args, tuple(MAPS))
     names = [*map(file_of, written), PROVENANCE]

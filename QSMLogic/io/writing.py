@@ -12,6 +12,27 @@ import numpy as np
 from .nifti import Geometry, write_image
 from .outputs import OutputFolder
 
+FURTHER: Mapping[str, str] = {
+    "r2star": "r2starmap",
+    "t2star": "t2starmap",
+    "r2star_misfit": "r2starmisfit",
+    "r2prime": "r2primemap",
+    "swi": "swi",
+    "swi_phase": "swiphase",
+    "swi_projection": "swiprojection",
+    "tswi": "tswi",
+    "tswi_projection": "tswiprojection",
+    "smwi": "smwi",
+    "chi_para": "chiparamap",
+    "chi_dia": "chidiamap",
+    "total_field_hz": "totalfieldhz",
+    "local_field_hz": "localfieldhz",
+    "local_phase": "localphase",
+    "simulated_field": "simulatedfield",
+    "field_misfit": "fieldmisfit",
+}
+"""The file of each map that methods of the stage of further maps make, without its ending."""
+
 FILES: Mapping[str, str] = {
     "mask": "mask",
     "eroded_mask": "erodedmask",
@@ -23,10 +44,11 @@ FILES: Mapping[str, str] = {
     "local_field": "localfield",
     "weights": "weights",
     "chi": "chimap",
+    **FURTHER,
 }
 """The file of each map, without its ending."""
 
-RESULTS = ("mask", "unwrapped", "total_field", "local_field", "chi")
+RESULTS = ("mask", "unwrapped", "total_field", "local_field", "chi", *FURTHER)
 """Maps that are always written where they were made; the others are kept on request."""
 
 OPTIONAL = tuple(name for name in FILES if name not in RESULTS)

@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from QSMLogic.methods import STAGES
+from QSMLogic.registry import SEVERAL
 from QSMLogic.settings import OPTIONS, Settings, preset_names
 
 from ..parameters import CUSTOM
@@ -27,7 +28,7 @@ class MethodSection(Section):
         super().__init__(frame, panel)
         layout = qt.QVBoxLayout(self.ui.stagesFrame)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.stages = [StageForm(stage, panel, layout) for stage in STAGES if stage != "masking"]
+        self.stages = [StageForm(stage, panel, layout) for stage in STAGES if stage not in SEVERAL]
         self.options = ParameterForm("pipeline", panel, self._changeOption)
         layout.addWidget(self.options.widget)
         for name in preset_names():

@@ -1,0 +1,1 @@
+"""Further maps of the same acquisition, beside the susceptibility: one method per file."""
