@@ -107,11 +107,7 @@ def run(
     job.data |= found | {"eroded_mask": eroded, "chi": outputs["chi"]}
     for step in settings.maps:
         job.data |= job.stage("maps", step, job.data, 1 / len(settings.maps))
-    made = job.data
-    records = [METHODS[stage][step.method] for stage in settings.stages for step in settings.steps(stage)]
-    names = [name for record in records for name in record.outputs if name != "reference"]
-    names = list(dict.fromkeys([*names, "weights", "eroded_mask"]))
-    job.result.maps = {name: made[name] for name in names if made.get(name) is not None}
+    job.result.maps = {name: job.data[name] for name in settings.makes if job.data.get(name) is not None}
     job.result.reference = outputs["reference"]
     progress(1.0, "done")
     return job.result

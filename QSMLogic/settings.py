@@ -88,6 +88,13 @@ class Settings:
         before = self.stages_to(single.inputs)
         return tuple(stage for stage in STAGES if stage in before or stage not in CHAIN)
 
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """Names of the maps that a run makes."""
+        records = [METHODS[stage][step.method] for stage in self.stages for step in self.steps(stage)]
+        made = [name for record in records for name in record.outputs if name != "reference"]
+        return tuple(dict.fromkeys([*made, "weights", "eroded_mask"]))
+
     def stages_to(self, wanted: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:
         """Names of the stages from the phase on that make the data wanted, where some data are given."""
         given = set(given)

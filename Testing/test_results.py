@@ -10,13 +10,13 @@ from slicer_nodes import to_ras
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
-from QSMLogic.io.writing import FILES, file_of
+from QSMLogic.io.writing import FILES, FURTHER, file_of
 from QSMLogic.settings import Settings
 
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
 AXES = RAS_FROM_LPS @ np.array(GEOMETRY.direction).reshape(3, 3)
 PLACE = to_ras(AXES, GEOMETRY.spacing, RAS_FROM_LPS @ GEOMETRY.origin)
-MAPS = {name for name in FILES if name not in ("mask", "eroded_mask", "phase", "unwrapped")}
+MAPS = {name for name in FILES if name not in (*FURTHER, "mask", "eroded_mask", "phase", "unwrapped")}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import vtk
 from QSMLogic.commands.run import TEXTS
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
-from QSMLogic.io.writing import FILES, PLAIN, PROVENANCE, file_of
+from QSMLogic.io.writing import FURTHER, PLAIN, PROVENANCE, file_of
 from QSMLogic.report.page import REPORT as PAGE_FILE
 from QSMLogic.report.windows import window
 from QSMLogic.roi import Reference
@@ -141,8 +141,8 @@ def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
 def _read(folder: Path, request: Request) -> _Found:
     masks = [name for name in MASKS if name in request.keep or "mask" in request.keep]
     maps: dict[str, np.ndarray] = {}
-    for name in FILES:
-        if name in request.keep and name not in MASKS:
+    for name in request.settings.makes:
+        if name in (*request.keep, *FURTHER) and name not in MASKS:
             maps |= _echoes(name, _image(folder, name, request.phases[0]))
     return _Found(
         maps,

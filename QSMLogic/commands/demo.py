@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..io.load import Loaded
 from ..io.nifti import Geometry, write_image
 from ..io.outputs import OutputFolder
-from ..io.writing import PROVENANCE, RESULTS, file_of, write_maps
+from ..io.writing import PROVENANCE, file_of, kept, write_maps
 from ..metrics import nrmse, slope
 from ..phantom import Phantom, head_phantom
 from ..pipeline import Result
@@ -41,13 +41,15 @@ def add(commands: Any) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    names = [*INPUTS, LABELS, NAMES, TRUTH, *map(file_of, RESULTS), *TEXTS, TABLE, FIGURE, PROVENANCE, REPORT]
+    settings = Settings.preset("default")
+    maps = kept(settings.makes, ())
+    names = [*INPUTS, LABELS, NAMES, TRUTH, *map(file_of, maps), *TEXTS, TABLE, FIGURE, PROVENANCE, REPORT]
     with OutputFolder(args.out, names, force=args.force) as out:
         phantom = head_phantom()
         loaded = _loaded(phantom)
         _write_inputs(out, phantom, loaded)
-        result = compute(loaded, Settings.preset("default"), Reporter())
-        write_maps(out, result.maps, RESULTS, loaded.geometry)
+        result = compute(loaded, settings, Reporter())
+        write_maps(out, result.maps, maps, loaded.geometry)
         told = account(args.command, (), loaded, result)
         write_reports(out, told)
         rows = write_regions(out, loaded, result, dict(phantom.label_names))

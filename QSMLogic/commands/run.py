@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> None:
         )
     if args.dicom and named.acquisition is None:
         raise InputError("--dicom writes into the study of DICOM images: name their folder with --folder.")
-    written = kept(FILES, args.keep)
+    written = kept(settings.makes, args.keep)
     ending = PLAIN if args.uncompressed else PACKED
     maps = [file_of(name, ending) for name in written]
     names = [*maps, *TEXTS, PROVENANCE, REPORT, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import qt
 
-from QSMLogic.io.writing import FILES
+from QSMLogic.io.writing import FILES, FURTHER
 
 from ..echo_names import scanName
 from .section import Section
@@ -26,7 +26,7 @@ class OutputSection(Section):
         self.boxes: dict[str, Any] = {}
         layout = qt.QGridLayout(self.ui.keepFrame)
         layout.setContentsMargins(0, 0, 0, 0)
-        for i, name in enumerate(FILES):
+        for i, name in enumerate(name for name in FILES if name not in FURTHER):
             box = self.boxes[name] = qt.QCheckBox(mapLabel(name))
             box.name = f"keep_{name}"
             box.enabled = name != RESULT
