@@ -1,5 +1,7 @@
 """The index of a cohort: outliers by a robust score, failures first, small enough for many."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def test_failures_come_first_and_outliers_are_marked_by_a_sign():
     assert "sub-bad" in rows[0]
     assert "There is no phase." in made.split("<main>")[0]
     assert [row for row in rows if " !<" in row] == [row for row in rows if "sub-far" in row]
-    assert "outlier: streaks" in made
+    assert "outlier: Streaks" in made
     assert "11 acquisitions: 1 failed, 10 done." in made
     assert "1 with a number more than 3" in made
     assert 'href="sub-far/report.html"' in made
@@ -50,6 +52,28 @@ def test_reasons_are_told_whatever_the_status():
     assert "1 nothing to do" in made.split("<main>")[0]
     assert "There is magnitude only." in made.split("<main>")[0]
     assert 'class="failures"' not in made
+
+
+def test_warnings_are_told_with_those_that_have_them():
+    """A map of the wrong sign looks right in a small picture."""
+    sign, other = "The phase may have the other sign.", "The mask has holes."
+    having = [replace(entry(f"sub-{i}"), warnings=(sign, other)[: 1 + (i == 3)]) for i in range(8)]
+    made = index_page([entry("sub-fine"), *having])
+    head = made.split("<main>")[0]
+    assert "8 with warnings" in head
+    assert f"<b>sub-0, sub-1, sub-2, sub-3, sub-4 and 3 more</b>: {sign}" in head
+    assert f"<b>sub-3</b>: {other}" in head
+    cards = made.split('class="card')[1:]
+    assert [card.split('data-name="')[1].split('"')[0] for card in cards if "<i>warning</i>" in card] == [
+        f"sub-{i}" for i in range(8)
+    ]
+    assert "with warnings" not in index_page([entry("sub-fine")])
+
+
+def test_a_number_has_its_unit_and_what_it_says():
+    made = index_page([Entry("sub-1", "1.html", "done", "", {"field_noise": 2.4}, b"")])
+    assert ">Field noise, ppb</th>" in made
+    assert 'title="Median standard deviation of the total field' in made
 
 
 def test_a_cohort_without_anybody_is_a_page_too():

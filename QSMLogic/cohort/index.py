@@ -16,6 +16,9 @@ from .unit import Status
 INDEX = "index.html"
 """In the root of the derivatives."""
 
+NOTHING = "without images"
+"""How the page says that there was nothing to make a map of."""
+
 
 def write_index(out: Path) -> None:
     """Write the page over all units that any run was given. Raises InputError where the disk refuses."""
@@ -29,7 +32,7 @@ def write_index(out: Path) -> None:
 def _entry(out: Path, member: Member) -> Entry:
     """Return the line of a unit; of one that failed, the report of an earlier run is not shown as if it were good."""
     if member.problem:
-        status = member.outcome.status if member.outcome.status is Status.NOTHING else Status.FAILED
+        status = NOTHING if member.outcome.status is Status.NOTHING else Status.FAILED
         return Entry(member.name, "", status, member.problem, {}, b"")
     report, picture = out / f"{member.name}.html", out / LOGS / member.name / PICTURE
     quality = {name: said["value"] for name, said in member.provenance.get("quality", {}).items()}
@@ -40,4 +43,5 @@ def _entry(out: Path, member: Member) -> Entry:
         "",
         quality,
         picture.read_bytes() if picture.is_file() else b"",
+        member.outcome.warnings,
     )

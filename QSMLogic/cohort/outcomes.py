@@ -71,7 +71,7 @@ def told(outcomes: Sequence[Outcome], units: int) -> list[str]:
     left = units - len(outcomes)
     sums += [f"{left} not begun or not finished"] if left else []
     warned = sum(bool(outcome.warnings) for outcome in outcomes)
-    said = f"; {warned} with warnings" if warned else ""
+    said = f"; {warned} with warnings, see {TABLE}" if warned else ""
     return [*lines, f"{units} acquisition{'s' * (units != 1)}: {', '.join(sums) or 'none'}{said}"]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from ..quality_words import TOLD
 from .html import Content, Element, data_url, document, tag
 from .style import FLICK, INDEX_STYLE, STYLE
 from .wording import number
@@ -23,6 +26,14 @@ FEWEST = 5
 FROM_MAD, FROM_MEAN = 1.4826, 1.2533
 """Times the median, and the mean, absolute deviation of normal values is their standard deviation."""
 
+LABELS = MappingProxyType({name: label for name, label, _, _ in TOLD})
+UNITS = MappingProxyType({name: f", {unit}" for name, _, unit, _ in TOLD if unit})
+EXPLANATIONS = MappingProxyType({name: explanation for name, _, _, explanation in TOLD})
+"""Of the measures of quality, by their names."""
+
+MOST_NAMED, MOST_LINES = 5, 10
+"""Names that a warning lists, and warnings from which on their list is folded."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -30,7 +41,7 @@ class Entry:
 
     name: of the acquisition; link: relative URL of its report, empty where there is none; status: in a word, such as
     "done" or "failed"; reason: a sentence where there is no result; quality: numbers by the names of `quality.Measure`;
-    picture: PNG of chi (see `pictures.thumbnail`), may be empty.
+    picture: PNG of chi (see `pictures.thumbnail`), may be empty; warnings: sentences of its report.
     """
 
     name: str
@@ -39,6 +50,7 @@ class Entry:
     reason: str
     quality: Mapping[str, float | None]
     picture: bytes
+    warnings: tuple[str, ...] = ()
 
 
 def index_page(entries: Sequence[Entry], *, title: str = "Cohort report") -> str:
@@ -88,6 +100,7 @@ def _head(title: str, entries: Sequence[Entry], odd: int) -> Element:
         tag("h1", title),
         tag("p", said, class_="verdict"),
         [_listed(entries, status) for status in dict.fromkeys(statuses)],
+        _warned(entries),
         tag("p", far, class_="note") if odd else None,
     )
 
@@ -99,6 +112,26 @@ def _listed(entries: Sequence[Entry], status: str) -> Element | None:
     return tag("div", tag("strong", f"{len(lines)} {status}"), tag("ul", lines), class_=kind) if lines else None
 
 
+def _warned(entries: Sequence[Entry]) -> Element | None:
+    """Return the warnings, each with those that have it; nothing where there are none."""
+    having: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        for warning in entry.warnings:
+            having[warning].append(entry.name)
+    if not having:
+        return None
+    count = sum(bool(entry.warnings) for entry in entries)
+    lines = [tag("li", tag("b", _named(names)), f": {warning}") for warning, names in having.items()]
+    heading = tag("summary", tag("strong", f"{count} with warnings: read before their maps are used"))
+    unfolded = "" if len(lines) <= MOST_LINES else None
+    return tag("div", tag("details", heading, tag("ul", lines), open=unfolded), class_="warnings", role="alert")
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _pictures(entries: Sequence[Entry], odd: Sequence[Sequence[str]]) -> list[Element]:
     note = "Chi, axial, -0.1 to 0.2 ppm. A click opens the report; arrow keys go on to the next one, Escape comes back."
     cards = [_card(place, entry, far) for place, (entry, far) in enumerate(zip(entries, odd, strict=True))]
@@ -106,14 +139,16 @@ def _pictures(entries: Sequence[Entry], odd: Sequence[Sequence[str]]) -> list[El
 
 
 def _card(place: int, entry: Entry, odd: Sequence[str]) -> Element:
-    kinds = ["card", *["failed"] * (entry.status == FAILED), *["odd"] * bool(odd)]
+    kinds = ["card", *["failed"] * (entry.status == FAILED), *["odd"] * bool(odd or entry.warnings)]
     picture = tag("img", src=data_url(entry.picture), alt=f"Chi of {entry.name}") if entry.picture else None
-    said = entry.status if entry.status == FAILED else f"outlier: {', '.join(map(_spaced, odd))}" if odd else ""
+    notes = [] if entry.link else [entry.status]
+    notes += ["warning"] * bool(entry.warnings)
+    notes += [f"outlier: {', '.join(LABELS.get(name, name) for name in odd)}"] * bool(odd)
     return tag(
         "a",
         tag("div", picture),
         entry.name,
-        tag("i", said) if said else None,
+        tag("i", "; ".join(notes)) if notes else None,
         class_=" ".join(kinds),
         href=entry.link or None,
         data_name=entry.name,
@@ -124,8 +159,8 @@ def _card(place: int, entry: Entry, odd: Sequence[str]) -> Element:
 def _numbers(entries: Sequence[Entry], names: Sequence[str], odd: Sequence[Sequence[str]]) -> list[Element]:
     """Return the table of all numbers; the outliers are marked by a sign, not by colour alone."""
     head = [
-        tag("th", title, scope="col", class_=kind)
-        for title, kind in (("acquisition", None), ("status", None), *((_spaced(name), "number") for name in names))
+        *(tag("th", title, scope="col") for title in ("acquisition", "status")),
+        *(tag("th", _title(name), scope="col", class_="number", title=EXPLANATIONS.get(name)) for name in names),
     ]
     rows = []
     for place, (entry, far) in enumerate(zip(entries, odd, strict=True)):
@@ -141,6 +176,10 @@ def _numbers(entries: Sequence[Entry], names: Sequence[str], odd: Sequence[Seque
     return [tag("h2", "Numbers"), tag("p", note, class_="note"), tag("div", table, class_="wide")]
 
 
+def _title(measure: str) -> str:
+    return LABELS.get(measure, measure) + UNITS.get(measure, "")
+
+
 def _cell(value: float | None, odd: bool) -> Element:
     known = value is not None and np.isfinite(value)
     text = number(value if known else None) + " !" * odd
@@ -152,7 +191,3 @@ def _flick() -> Element:
     buttons = [tag("button", said, type="button") for said in ("\u2190 Back", "Next \u2192", "Close")]
     line = tag("div", buttons[:2], tag("strong"), tag("span"), tag("em"), buttons[2])
     return tag("section", line, tag("iframe", sandbox="", title="Report"), id="flick", hidden="")
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
