@@ -157,10 +157,10 @@ def test_numbers_are_sorted_by_a_click(browser, small_run, tmp_path):
     cards = "[...document.querySelectorAll('.card')].map((card) => card.dataset.name)"
     click = "[...document.querySelectorAll('thead th')].find((head) => head.textContent == '{}').click()"
     assert browser.value(names)[0] == "sub-99"
-    browser.value(click.format("snr"))
+    browser.value(click.format("SNR of the first echo"))
     rising = browser.value(names)
     assert rising == [*(entry.name for entry in reversed(some)), "sub-99"] == browser.value(cards)
-    browser.value(click.format("snr"))
+    browser.value(click.format("SNR of the first echo"))
     assert browser.value(names) == [*(entry.name for entry in some), "sub-99"]
 
 

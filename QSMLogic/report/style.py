@@ -30,6 +30,7 @@ nav a { text-decoration: none; }
   background: var(--odd-back); color: var(--odd); padding: .7rem 1rem; margin: 1rem 0; }
 .failures { border-color: var(--bad); background: var(--bad-back); color: var(--bad); }
 .warnings strong, .failures strong { display: block; font-size: 1.05rem; }
+.warnings summary strong { display: inline; }
 .warnings ul, .failures ul { margin: .3rem 0 0; padding-left: 1.2rem; }
 .fine { color: var(--good); font-weight: 600; }
 .key { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1rem 0;
