@@ -60,10 +60,16 @@ class Seen:
 
 
 def quality(scan: Scan, maps: Mapping[str, np.ndarray]) -> tuple[Measure, ...]:
-    """Return every measure of a run's maps (`pipeline.Result.maps`): always the same ones, in the same order."""
+    """Return every measure of a run's maps (`pipeline.Result.maps`): always the same ones, in the same order.
+
+    What is measured on a map that was not made, where a single step stood in for its stage, has no value.
+    """
     seen = _seen(scan, maps)
-    values = {name: value for group in GROUPS for name, value in group(seen).items()}
-    return tuple(Measure(*row[:3], _plain(values[row[0]]), row[3]) for row in TOLD)
+    values: dict[str, float | None] = {}
+    for needed, group in GROUPS:
+        if set(needed) <= set(maps):
+            values |= group(seen)
+    return tuple(Measure(*row[:3], _plain(values.get(row[0])), row[3]) for row in TOLD)
 
 
 def doubts(measures: tuple[Measure, ...]) -> list[str]:
@@ -94,19 +100,25 @@ def _of_the_mask(seen: Seen) -> dict[str, float | None]:
         "mask_pieces": ndimage.label(mask)[1],
         "mask_holes": ndimage.label(~np.pad(mask, 1))[1] - 1,
         "mask_lost": PERCENT * (1 - float(eroded.sum()) / voxels),
+        "snr": None if seen.magnitude is None else _snr(seen.magnitude[..., 0], seen.phase[..., 0], mask),
     }
 
 
-def _of_the_phase(seen: Seen) -> dict[str, float | None]:
+def _of_the_echoes(seen: Seen) -> dict[str, float | None]:
     mask, residual = seen.maps["mask"], seen.maps["residual"]
     several = seen.scan.echoes > 1
-    turns = echo_turns(seen.maps["unwrapped"], mask, seen.scan.echo_times)
     return {
-        "snr": None if seen.magnitude is None else _snr(seen.magnitude[..., 0], seen.phase[..., 0], mask),
         "field_noise": PPB * float(np.median(seen.maps["field_noise"][mask])),
         "residual": float(np.median(residual[mask])) if several else None,
         "echo_disagreement": PERCENT * float((residual[mask] > DISAGREE).mean()) if several else None,
-        "open_fringes": PERCENT * open_fringes(seen.maps["unwrapped"], mask),
+    }
+
+
+def _of_the_unwrapping(seen: Seen) -> dict[str, float | None]:
+    unwrapped, mask = seen.maps["unwrapped"], seen.maps["mask"]
+    turns = echo_turns(unwrapped, mask, seen.scan.echo_times)
+    return {
+        "open_fringes": PERCENT * open_fringes(unwrapped, mask),
         "echo_turns": None if turns is None else PERCENT * turns,
     }
 
@@ -162,9 +174,11 @@ def _plain(value: float | None) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-GROUPS: tuple[Callable[[Seen], dict[str, float | None]], ...] = (
-    _of_the_mask,
-    _of_the_phase,
-    _of_the_field,
-    _of_the_map,
+GROUPS: tuple[tuple[tuple[str, ...], Callable[[Seen], dict[str, float | None]]], ...] = (
+    ((), _of_the_mask),
+    (("field_noise", "residual"), _of_the_echoes),
+    (("unwrapped",), _of_the_unwrapping),
+    (("total_field", "local_field", "field_noise", "weights"), _of_the_field),
+    ((), _of_the_map),
 )
+"""The maps that measures need beside mask, eroded mask and chi, and the measures."""

@@ -14,7 +14,7 @@ from slicer_nodes import OBLIQUE, to_ras
 from QSMLogic.cli import main
 from QSMLogic.errors import Cancelled, InputError
 from QSMLogic.io.nifti import Geometry, read_image, write_image
-from QSMLogic.io.writing import FILES, file_of
+from QSMLogic.io.writing import FILES, FURTHER, file_of
 from QSMLogic.phantom import head_phantom
 from QSMLogic.settings import Settings
 
@@ -23,7 +23,7 @@ TIMES = (0.0051, 0.0113, 0.0172)
 LPS = np.diag([-1.0, -1.0, 1.0]) @ OBLIQUE
 GEOMETRY = Geometry(SHAPE, SIZE, (95.0, 100.0, -80.0), tuple(LPS.ravel()))
 TKD = '[inversion]\nmethod = "tkd"\n'
-VOLUMES = tuple(name for name in FILES if name not in ("mask", "eroded_mask"))
+VOLUMES = tuple(name for name in FILES if name not in (*FURTHER, "mask", "eroded_mask"))
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,10 @@ from .. import __version__
 from ..constants import GAMMA_BAR
 from ..io.bids import entities_of
 from ..io.load import Loaded
-from ..io.writing import FILES
+from ..io.writing import FILES, FURTHER
 from ..pipeline import Result
 from ..report.account import Account
+from ..report.windows import window
 from ..scan import Scan
 from . import names
 from .derivative import NAME, RAW
@@ -32,6 +33,9 @@ KEPT = ("unwrapped", "phase", "field_noise", "residual", "weights")
 
 OTHER = "qsmmap"
 """Suffix of maps that BIDS knows none for."""
+
+SUFFIXES_OF_BIDS = {"r2star": "R2starmap", "t2star": "T2starmap"}
+"""Suffixes that BIDS has for further maps."""
 
 ECHO_SUFFIXES = ("MEGRE", "T2starw")
 """Suffixes that BIDS has for the phase of an echo."""
@@ -87,8 +91,8 @@ class Made:
         return [uri(path, self.plan) for path in self.sources]
 
     def kept(self, name: str) -> bool:
-        """Tell whether a user asked for a map."""
-        return "all" in self.plan.keep or FILES[name] in self.plan.keep
+        """Tell whether a user asked for a map, and it was made."""
+        return name in self.result.maps and ("all" in self.plan.keep or FILES[name] in self.plan.keep)
 
 
 def images(made: Made) -> Iterator[Image]:
@@ -128,9 +132,11 @@ def _field_maps(made: Made, mask: str) -> Iterator[Image]:
     total, local, noise = (names.fmap(made.unit, "fieldmap", desc=desc) for desc in ("total", "local", "noise"))
     maps = made.result.maps
     text = "Field of all sources, inside the mask and outside."
-    yield Image(total, maps["total_field"] * hertz, said | _said(text, [*made.raw, _own(mask)]))
+    if "total_field" in maps:
+        yield Image(total, maps["total_field"] * hertz, said | _said(text, [*made.raw, _own(mask)]))
     text = "Field of the sources inside the mask."
-    yield Image(local, maps["local_field"] * hertz, said | _said(text, [_own(total), _own(mask)]))
+    if "local_field" in maps:
+        yield Image(local, maps["local_field"] * hertz, said | _said(text, [_own(total), _own(mask)]))
     if made.kept("field_noise"):
         text = "Standard deviation of the total field."
         yield Image(noise, maps["field_noise"] * hertz, said | _said(text, [*made.raw, _own(mask)]))
@@ -153,6 +159,11 @@ def _kept(made: Made) -> Iterator[Image]:
         if made.kept(name):
             path = names.anat(made.unit, OTHER, desc=FILES[name])
             yield Image(path, maps[name], {"SkullStripped": True} | _said(text, made.raw))
+    for name in (name for name in FURTHER if name in maps):
+        own = {"desc": FILES[name]} if name not in SUFFIXES_OF_BIDS else {}
+        path = names.anat(made.unit, SUFFIXES_OF_BIDS.get(name, OTHER), **own)
+        units = {"Units": window(name).unit} if window(name).unit else {}
+        yield Image(path, maps[name], {"SkullStripped": True} | units | _said(f"{window(name).title}.", made.raw))
 
 
 def _echo(made: Made, index: int) -> str:

@@ -144,7 +144,9 @@ def draw(path: Path, loaded: Loaded, result: Result) -> None:
     from ..report.figures import mosaic  # noqa: PLC0415 (matplotlib is an extra, and slow to load)
 
     assert loaded.scan is not None
-    maps = {"phase": loaded.scan.phase[..., 0]} | {n: result.maps[n] for n in ("total_field", "local_field", "chi")}
+    maps = {"phase": loaded.scan.phase[..., 0]} | {
+        name: result.maps[name] for name in ("total_field", "local_field", "chi") if name in result.maps
+    }
     if loaded.scan.magnitude is not None:
         maps = {"magnitude": loaded.scan.magnitude[..., 0]} | maps
     mosaic(maps, path, loaded.scan.grid, direction=np.array(loaded.geometry.direction), mask=result.maps["mask"])
