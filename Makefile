@@ -2,9 +2,9 @@
 # make test    run the tests
 # make lint    run the linters and the type checker
 # make bench   measure time and error of every method
-# make evidence  compare ways through the pipeline on several heads
+# make evidence  compare ways through the pipeline on several heads, and say how far its measures of quality can be trusted
 # make docs    write the methods' pages anew, with pictures
-# make screenshots  draw the panel with the sample data in it, for the documentation
+# make screenshots  draw the panel with the sample data in it, and a report, for the documentation
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ OLDEST := 3.11
 
 venv: $(READY)
 
-# what the panel's and the views' tests need to draw without a display
+# what the panel's and the views' tests need to draw without a display, and a browser for the reports'
 system:
 	@Testing/install_system_packages.sh $(PYTHON)
 
@@ -53,9 +53,11 @@ docs: $(READY)
 
 evidence: $(READY)
 	$(BIN)/python Testing/robustness.py
+	$(BIN)/python Testing/quality_evidence.py
 
 screenshots: system $(READY)
 	$(BIN)/python Testing/screenshots.py
+	$(BIN)/python Testing/report_screenshot.py
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
