@@ -9,7 +9,7 @@ import pytest
 from QSMLogic.grid import Grid
 from QSMLogic.methods import METHODS
 from QSMLogic.report import recommendations as rules
-from QSMLogic.report.checklist import FROM_HEADERS, ONLY_BY_HAND, State, counted, reporting
+from QSMLogic.report.checklist import FROM_HEADERS, ONLY_BY_HAND, State, algorithms, counted, reporting
 from QSMLogic.report.recommendations import recommendations
 from QSMLogic.roi import Reference
 from QSMLogic.scan import Scan
@@ -93,6 +93,10 @@ MASK = "Mask by brain extraction and phase quality"
         ("Background removal by SHARP or PDF", {"background__method": "lbv"}, NOT_MET),
         ("Inversion with a sparse prior", {"inversion__method": "medi"}, MET),
         ("Inversion with a sparse prior", {"inversion__method": "tkd"}, NOT_MET),
+        ("Exact unwrapping", {"single_step__method": "tfi"}, MET),
+        ("Exact unwrapping", {"single_step__method": "tgv"}, NOT_MET),
+        ("Background removal by SHARP or PDF", {"background__method": "pdf", "single_step__method": "tfi"}, NOT_MET),
+        ("Inversion with a sparse prior", {"inversion__method": "medi", "single_step__method": "tgv"}, NOT_MET),
     ],
 )
 def test_rules_on_the_settings(small_run, name, changes, state):
@@ -145,6 +149,22 @@ def test_flow_compensation_is_known_where_the_scan_options_name_it(small_run, op
     assert reported(small_run, small_run.with_facts(ScanOptions=options))["Flow compensation"].state == state
 
 
+def test_acceleration_is_known_by_its_factor_not_by_its_name(small_run):
+    facts = {"ParallelAcquisitionTechnique": "SENSE"}
+    told = reported(small_run, small_run.with_facts(**facts))["Acceleration"]
+    assert (told.state, told.value) == (UNKNOWN, "SENSE")
+    assert "ParallelReductionFactorInPlane" in told.reason
+    facts |= {"ParallelReductionFactorInPlane": 2, "ParallelReductionFactorOutOfPlane": 1.5}
+    told = reported(small_run, small_run.with_facts(**facts))["Acceleration"]
+    assert (told.state, told.value) == (MET, "SENSE 2 \u00d7 1.5")
+    assert reported(small_run, small_run.with_facts())["Acceleration"].state == UNKNOWN
+
+
+def test_methods_that_were_not_carried_out_are_not_named(small_run):
+    settings = Settings.preset("default").changed({"single_step.method": "tgv", "conditioning.method": "none"})
+    assert algorithms(settings) == "BET, TGV, Whole-brain mean"
+
+
 def test_what_every_run_knows_is_stated(small_run):
     told = reported(small_run, small_run.loaded)
     assert told["Field strength"].value == "3 T"
@@ -190,4 +210,4 @@ def test_a_reference_region_is_told_against_the_whole_brain(small_run):
 def test_states_are_counted(small_run):
     items = reporting(small_run.told, small_run.loaded, small_run.result)
     assert sum(counted(items).values()) == len(items)
-    assert counted(items)[UNKNOWN] == len(FROM_HEADERS) + len(ONLY_BY_HAND) + 1
+    assert counted(items)[UNKNOWN] == len(FROM_HEADERS) + len(ONLY_BY_HAND) + 2

@@ -104,8 +104,8 @@ def test_one_table_has_the_regions_of_all(dataset, made, capsys):
     assert described["settings_digest"]["Levels"] == {digest: "SlicerQSM 0.1.0, logs/sub-01_ses-1/settings.toml"}
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning")]
     assert warnings == [
-        "Warning: sub-03_ses-1 failed and is not among the regions: group_quality.tsv says why.",
-        "Warning: sub-03 is not in participants.tsv.",
+        "Warning: Not among the regions, as they failed: sub-03_ses-1; group_quality.tsv says why.",
+        "Warning: Not in participants.tsv: sub-03.",
     ]
 
 
@@ -146,13 +146,13 @@ def test_mixed_settings_are_told(dataset, out):
     digests = {row["participant_id"]: row["settings_digest"] for row in rows_of(out / "group_regions.tsv")}
     assert digests["sub-01"] != digests["sub-02"]
     assert f"{digests['sub-02']}: sub-02_ses-1" in mixed
-    assert "sub-02_ses-1 was measured in other regions than most: is a segmentation missing?" in warnings
+    assert "Measured in other regions than most: sub-02_ses-1; is a segmentation missing?" in warnings
 
 
 def test_a_table_changed_by_hand_is_not_believed(dataset, out):
     table = next(out.glob("sub-02/*/*/*_regions.tsv"))
     table.write_text(table.read_text().replace("caudate", "putamen"))
-    assert any(line.startswith("sub-02_ses-1, sub-03_ses-1 failed") for line in write_group(dataset, out))
+    assert any("failed: sub-02_ses-1, sub-03_ses-1;" in line for line in write_group(dataset, out))
     assert all(row["participant_id"] == "sub-01" for row in rows_of(out / "group_regions.tsv"))
     row = next(row for row in rows_of(out / "group_quality.tsv") if row["participant_id"] == "sub-02")
     assert row["status"] == "failed"
@@ -169,7 +169,7 @@ def test_maps_that_are_gone_are_not_measured(dataset, out):
 def test_subjects_that_were_never_computed_are_named(dataset, out, tmp_path):
     more = shutil.copytree(dataset, tmp_path / "raw")
     (more / "sub-09").mkdir()
-    said = "sub-09 of the data set was never computed: run level participant for all."
+    said = "Never computed, though in the data set: sub-09; run level participant for all."
     assert said in write_group(more, out)
 
 

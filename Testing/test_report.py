@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -48,6 +49,8 @@ def test_bibtex_is_read():
     )
     assert two.short() == "Committee of Maps and Agúndez, 1999"
     assert two.printed() == "Committee of Maps, Agúndez P. Maps. Press 1999."
+    asked = replace(two, fields={**two.fields, "title": "Maps?"})
+    assert asked.printed() == "Committee of Maps, Agúndez P. Maps? Press 1999."
     assert ODD.count(one.source) == 1
     assert parse(one.source) == {"One2001": one}
 

@@ -158,11 +158,11 @@ def _values(member: Member) -> dict[str, Any]:
 def _warnings(dataset: Path, there: Sequence[Member], known: Mapping[str, Any]) -> Iterator[str]:
     lacking = [member.name for member in there if member.problem and member.outcome.status is not Status.NOTHING]
     if lacking:
-        yield f"{_named(lacking)} failed and is not among the regions: {QUALITY_TABLE} says why."
+        yield f"Not among the regions, as they failed: {_named(lacking)}; {QUALITY_TABLE} says why."
     subjects = {f"sub-{member.entities.get('sub', '')}" for member in there}
     never = sorted(path.name for path in dataset.glob("sub-*") if path.is_dir() and path.name not in subjects)
     if never:
-        yield f"{_named(never)} of the data set was never computed: run level participant for all."
+        yield f"Never computed, though in the data set: {_named(never)}; run level participant for all."
     alike = defaultdict(list)
     for member in there:
         if not member.problem:
@@ -176,7 +176,7 @@ def _warnings(dataset: Path, there: Sequence[Member], known: Mapping[str, Any]) 
     yield from _other_regions(there)
     unknown = sorted(subjects - set(known)) if known else []
     if unknown:
-        yield f"{_named(unknown)} is not in {PARTICIPANTS}."
+        yield f"Not in {PARTICIPANTS}: {_named(unknown)}."
 
 
 def _other_regions(there: Sequence[Member]) -> Iterator[str]:
@@ -185,14 +185,14 @@ def _other_regions(there: Sequence[Member]) -> Iterator[str]:
     most = sets.most_common(1)[0][0] if sets else ()
     others = [member.name for member in there if member.regions and tuple(r["label"] for r in member.regions) != most]
     if others:
-        yield f"{_named(others)} was measured in other regions than most: is a segmentation missing?"
+        yield f"Measured in other regions than most: {_named(others)}; is a segmentation missing?"
     called: dict[str, set[str]] = defaultdict(set)
     for member in there:
         for row in member.regions:
             called[row["label"]].add(row["name"])
     several = [f"{label} ({listed(sorted(names))})" for label, names in called.items() if len(names) > 1]
     if several:
-        yield f"Label {'; '.join(several[:MOST_NAMED])} has several names: were segmentations of several kinds mixed?"
+        yield f"Labels of several names: {_named(several)}; were segmentations of several kinds mixed?"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ class Reference:
         pages = get("pages", "").replace("--", "-")
         where = f"{get('year', '')}" + (f";{volume}" if volume else "") + (f":{pages}" if pages else "")
         parts = [", ".join(people), get("title", ""), f"{place} {where}".strip()]
-        text = ". ".join(part.rstrip(".") for part in parts if part) + "."
+        text = " ".join(part if part.endswith(("?", "!")) else part.rstrip(".") + "." for part in parts if part)
         return f"{text} doi:{get('doi')}" if get("doi") else text
 
 

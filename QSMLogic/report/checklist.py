@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..io.load import Loaded
-from ..methods import METHODS, STAGES
+from ..methods import METHODS
 from ..pipeline import Result
 from ..settings import Settings
 from .account import Account
@@ -74,17 +74,17 @@ FROM_HEADERS = (
     Stated(SEQUENCE, "Flip angle", ("FlipAngle",), "{:.4g} degrees"),
     Stated(SEQUENCE, "Bandwidth", ("PixelBandwidth",), "{:.5g} Hz/pixel"),
     Stated(SEQUENCE, "Polarity of the readout", ("ReadoutPolarity",)),
-    Stated(
-        SEQUENCE,
-        "Acceleration",
-        ("ParallelReductionFactorInPlane", "ParallelReductionFactorOutOfPlane", "ParallelAcquisitionTechnique"),
-        essential=True,
-    ),
     Stated(SEQUENCE, "Partial Fourier", ("PartialFourier",)),
 )
 
+ACCELERATION = ("ParallelReductionFactorInPlane", "ParallelReductionFactorOutOfPlane")
+"""Facts that tell it."""
+
 NOT_SAID = "Not in headers or side-cars ({}): see the protocol."
 """With the names of the facts that would tell."""
+
+NONE = "none"
+"""Method of a stage that is left out."""
 
 ONLY_BY_HAND = (
     (HARDWARE, "Gradient system", False, "No header says it: see the data sheet of the scanner."),
@@ -106,6 +106,7 @@ def reporting(told: Account, loaded: Loaded, result: Result) -> tuple[Item, ...]
     items = [
         *_of_scan(loaded),
         *(_from_header(facts, item) for item in FROM_HEADERS),
+        _acceleration(facts),
         _flow_compensation(facts),
         *_of_processing(told, result),
         *(Item(group, name, State.UNKNOWN, "", why, essential) for group, name, essential, why in ONLY_BY_HAND),
@@ -128,6 +129,16 @@ def _from_header(facts: Mapping[str, Any], item: Stated) -> Item:
     single = isinstance(first, int | float) and item.form != "{}"
     value = item.form.format(item.factor * first) if single else ", ".join(words(each) for each in found)
     return Item(item.group, item.name, State.MET, value, "Said by the headers or side-cars.", item.essential)
+
+
+def _acceleration(facts: Mapping[str, Any]) -> Item:
+    """Return how many times less was measured; the name of a technique alone does not tell."""
+    factors = " \u00d7 ".join(words(facts[name]) for name in ACCELERATION if facts.get(name))
+    value = " ".join(filter(None, [words(facts.get("ParallelAcquisitionTechnique") or ""), factors]))
+    if factors:
+        return Item(SEQUENCE, "Acceleration", State.MET, value, "Said by the headers or side-cars.", essential=True)
+    why = f"Its factor: {NOT_SAID[0].lower()}{NOT_SAID[1:]}".format(ACCELERATION[0])
+    return Item(SEQUENCE, "Acceleration", State.UNKNOWN, value, why, essential=True)
 
 
 def _flow_compensation(facts: Mapping[str, Any]) -> Item:
@@ -182,8 +193,8 @@ def _of_processing(told: Account, result: Result) -> list[Item]:
 
 
 def algorithms(settings: Settings) -> str:
-    """Return the methods of all stages by their labels, in their order."""
-    steps = [(stage, step) for stage in STAGES for step in settings.steps(stage)]
+    """Return the methods that were carried out by their labels, in their order."""
+    steps = [(stage, step) for stage in settings.stages for step in settings.steps(stage) if step.method != NONE]
     return ", ".join(METHODS[stage][step.method].label for stage, step in steps)
 
 

@@ -150,10 +150,14 @@ def _mask(settings: Settings) -> Item:
 
 
 def _one_of(settings: Settings, stage: str, name: str, recommended: frozenset[str], so: str) -> Item:
+    others = ", ".join(sorted(METHODS[stage][each].label for each in recommended))
+    why = f"Recommended are: {others}."
+    if stage not in settings.stages:
+        single = METHODS["single_step"][settings.single_step.method].label
+        return Item(COMPUTATION, name, State.NOT_MET, single, f"Part of a single step. {why}")
     method = getattr(settings, stage).method
     met = method in recommended
-    others = ", ".join(sorted(METHODS[stage][each].label for each in recommended))
-    why = f"{so[0].upper()}{so[1:]}." if met else f"Recommended are: {others}."
+    why = f"{so[0].upper()}{so[1:]}." if met else why
     return Item(COMPUTATION, name, _state(met), METHODS[stage][method].label, why)
 
 
