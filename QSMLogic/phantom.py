@@ -15,6 +15,7 @@ from .constants import GAMMA_BAR
 from .errors import InputError
 from .grid import Grid
 from .operators import convolve, dipole_kernel, good_size, transform
+from .relaxivity import r2prime_of
 from .scan import Scan
 
 LABEL_NAMES: Mapping[int, str] = MappingProxyType({t.label: t.name for t in TISSUES.values()})
@@ -30,18 +31,35 @@ OFFSET = (0.7, 1.1, -0.8, 0.9, 1.3, -0.6, 0.5)
 class Phantom:
     """A simulated scan and the truth behind it, each image (x, y, z).
 
-    scan: what the scanner saw; mask: the brain, bool; chi: ppm against water; local_field: ppm, of chi in the mask,
-    zero outside; total_field: ppm, of everything and the shim; r2star: 1/s; labels: int16; label_names: their names.
+    scan: what the scanner saw; mask: the brain, bool; chi: ppm against water; chi_dia: ppm, its diamagnetic part;
+    local_field: ppm, of chi in the mask, zero outside; total_field: ppm, of everything and the shim; r2star: 1/s;
+    labels: int16; label_names: their names.
     """
 
     scan: Scan
     mask: np.ndarray
     chi: np.ndarray
+    chi_dia: np.ndarray
     local_field: np.ndarray
     total_field: np.ndarray
     r2star: np.ndarray
     labels: np.ndarray
     label_names: Mapping[int, str]
+
+    @property
+    def chi_para(self) -> np.ndarray:
+        """Paramagnetic part of chi, ppm."""
+        return self.chi - self.chi_dia
+
+    @property
+    def r2prime(self) -> np.ndarray:
+        """R2' of the sources (Shin2021), 1/s; where that is more than R2*, in blood and calcifications, R2*."""
+        return np.minimum(r2prime_of(self.chi_para, self.chi_dia, self.scan.field_strength), self.r2star)
+
+    @property
+    def r2(self) -> np.ndarray:
+        """R2 that makes the R2* together with R2', 1/s."""
+        return self.r2star - self.r2prime
 
     @property
     def direction(self) -> np.ndarray:
@@ -104,6 +122,7 @@ def head_phantom(
         scan=Scan(np.angle(echoes), np.abs(echoes), echo_times, field_strength, grid),
         mask=coarse.brain,
         chi=_mean(anatomy.chi, fine),
+        chi_dia=_mean(anatomy.chi_dia, fine),
         local_field=np.where(coarse.brain, _mean(local, fine), np.float32(0)),
         total_field=_mean(total, fine),
         r2star=_mean(r2star, fine),
