@@ -297,9 +297,51 @@ def test_masks_of_another_program(one, tiny_head, tmp_path):
         sidecar(place / "sub-a_desc-brain_mask.nii.gz")["Sources"][-1]
         == (masks / "sub-a_desc-brain_mask.nii.gz").as_uri()
     )
-    (masks / "sub-a_desc-brain_mask.nii.gz").unlink()
+    (masks / "sub-a_desc-brain_mask.nii.gz").rename(masks / "sub-b_desc-brain_mask.nii.gz")
     assert bids(root, tmp_path / "third", "--mask-from", tmp_path / "masks") == 1
     assert "holds no mask (desc-brain_mask) for sub-a" in outcomes_of(tmp_path / "third")["sub-a"][1]
+
+
+@pytest.mark.parametrize("flag", ["--mask-from", "--labels-from"])
+def test_a_data_set_without_masks_or_segmentations_is_refused_before_the_work(one, tmp_path, flag, capsys):
+    root, out = one
+    before = files_of(out)
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        assert bids(root, out, flag, tmp_path / folder) == 1
+        assert f"{flag} {tmp_path / folder}: there are no images" in capsys.readouterr().err
+    assert files_of(out) == before
+
+
+def test_an_address_without_a_port_is_refused_at_once(one, capsys):
+    root, out = one
+    assert bids(root, out, "--scheduler", "head-node") == 1
+    assert "--scheduler head-node: an address with its port is needed" in capsys.readouterr().err
+
+
+def test_maps_are_not_put_among_the_images(one, capsys):
+    root, _ = one
+    assert bids(root, root / "sub-a" / "qsm") == 1
+    assert "lies among the images: name another folder" in capsys.readouterr().err
+    assert not (root / "sub-a" / "qsm").exists()
+
+
+def test_what_the_images_lack_is_told_in_words_of_the_data_set(tiny_head, tmp_path):
+    """There is no --echo-times here, and datalad's files are links to what may not be fetched yet."""
+    root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
+    for path in put_echoes(root, "sub-a", tiny_head).glob("*.json"):
+        path.unlink()
+    links = []
+    for label, ending in (("b", ".nii.gz"), ("c", ".json")):
+        folder = put_echoes(root, f"sub-{label}", tiny_head)
+        links.append(folder / f"sub-{label}_echo-2_part-phase_MEGRE{ending}")
+        links[-1].unlink()
+        links[-1].symlink_to("../../.git/annex/objects/x")
+    assert bids(root, out) == 1
+    reasons = [reason for _, reason in outcomes_of(out).values()]
+    assert reasons[0].startswith("No side-car says the echo times: write EchoTime")
+    for link, reason in zip(links, reasons[1:], strict=True):
+        assert reason.startswith(f"{link} is a link to a file that is not here: fetch it")
 
 
 def test_magnitude_images_that_nobody_meant(tiny_head, tmp_path, capsys):

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..io.bids import SUFFIXES, entities_of, find_bids
 from ..io.candidate import Candidate
 from ..io.outputs import in_words
-from ..io.parameters import DATA_SET, stem
+from ..io.parameters import DATA_SET, sidecars, stem
 from ..progress import Progress, no_progress
 from .names import in_order, named
 from .unit import Unit
@@ -26,6 +26,7 @@ PART = "_part-"
 """Stands in the name of an image that is one of magnitude, phase, real and imaginary; others are magnitudes."""
 
 NO_IMAGES = "There are no gradient-echo images (MEGRE, GRE or T2starw)."
+NO_TIMES = "No side-car says the echo times: write EchoTime, in seconds, into the .json of each image."
 NO_PHASE = "There is only a magnitude image of no named part, and a map is made of phase."
 
 
@@ -115,11 +116,21 @@ def _unit(candidate: Candidate, home: dict[str, str]) -> Unit:
     said = entities_of(file)[0]
     entities = home | {key: label for key, label in said.items() if key not in ("sub", "ses")}
     nothing = bool(candidate.problem) and set(candidate.volumes) == {"magnitude"} and PART not in file.name
-    problem = NO_PHASE if nothing else candidate.problem
+    problem = NO_PHASE if nothing else _absent(candidate) or candidate.problem
+    problem = problem or ("" if candidate.echo_times else NO_TIMES)
     if {key: label for key, label in said.items() if key in ("sub", "ses")} != home:
         problem = f"{file.name} lies in the folder of {named(home)}, which its name contradicts: move or rename it."
     told = replace(candidate, problem=problem, facts=dict(candidate.facts))
     return Unit(named(entities), entities, told, nothing and problem == NO_PHASE)
+
+
+def _absent(candidate: Candidate) -> str:
+    """Return in a sentence which file is not there but by its name, as in a data set of datalad, or nothing."""
+    if not candidate.problem:
+        return ""
+    links = [path for image in candidate.files() for path in (image, *sidecars(image)) if path.is_symlink()]
+    lost = next((path for path in links if not path.exists()), None)
+    return "" if lost is None else f"{lost} is a link to a file that is not here: fetch it, such as with datalad get."
 
 
 def _told_apart(found: list[Unit]) -> list[Unit]:

@@ -46,6 +46,8 @@ def begin(plan: Plan) -> None:
     dataset, out = plan.dataset.resolve(), plan.out.resolve()
     if out == dataset or dataset.is_relative_to(out):
         raise InputError(f"{plan.out} holds the images themselves: name another folder, such as {dataset}-qsm.")
+    if out.is_relative_to(dataset) and out.relative_to(dataset).parts[0].startswith("sub-"):
+        raise InputError(f"{plan.out} lies among the images: name another folder, such as {dataset}/derivatives/qsm.")
     if out.exists() and not out.is_dir():
         raise InputError(f"{plan.out} is a file: name a folder for the results.")
     description = out / DATA_SET

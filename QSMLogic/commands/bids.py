@@ -11,6 +11,7 @@ from ..cohort.dataset import units
 from ..cohort.derivative import begin
 from ..cohort.group import QUALITY_TABLE, REGION_TABLE, write_group
 from ..cohort.index import INDEX, write_index
+from ..cohort.labels import SUFFIX
 from ..cohort.maps import KEPT
 from ..cohort.outcomes import TABLE, note, told, write_table
 from ..cohort.process import memory_needed, process
@@ -102,6 +103,7 @@ def _work(args: argparse.Namespace) -> None:
     if args.level == GROUP:
         _group(plan)
         return
+    _refuse_useless(plan)
     with Reporter() as progress:
         found = units(
             plan.dataset,
@@ -117,6 +119,13 @@ def _work(args: argparse.Namespace) -> None:
         raise InputError(f"None of {len(found)} sessions has gradient-echo phase, {said}")
     begin(plan)
     _run(found, plan, where)
+
+
+def _refuse_useless(plan: Plan) -> None:
+    """Raise InputError where masks or segmentations are asked for and there are none: a typing error costs days."""
+    for flag, folder, kind in (("--mask-from", plan.masks, "brain_mask"), ("--labels-from", plan.labels, SUFFIX)):
+        if folder is not None and not any(folder.glob(f"sub-*/**/*{kind}.nii*")):
+            raise InputError(f"{flag} {folder}: there are no images sub-*/.../*{kind}.nii.gz: name a data set of them.")
 
 
 def _sources(args: argparse.Namespace) -> Sources:

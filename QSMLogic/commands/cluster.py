@@ -16,6 +16,9 @@ SLURM = "slurm_"
 TIME = re.compile(r"(\d+-)?\d{1,3}(:\d{2}){0,2}")
 """As SLURM writes it: minutes, MM:SS, HH:MM:SS, days-HH, days-HH:MM, days-HH:MM:SS."""
 
+ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+/?")
+"""Of a Dask scheduler."""
+
 
 def add_where(parser: Parser) -> None:
     """Add the flags."""
@@ -55,5 +58,7 @@ def chosen_where(args: argparse.Namespace) -> Where:
         said["memory"] = round(said["memory"] * GIBIBYTE)
     if "extra" in said:
         said["extra"] = tuple(said["extra"])
+    if args.scheduler and not ADDRESS.fullmatch(args.scheduler):
+        raise InputError(f"--scheduler {args.scheduler}: an address with its port is needed, such as tcp://host:8786.")
     slurm = None if args.slurm is None else Slurm(args.slurm, **said)
     return Where(args.scheduler or "", args.local_cluster or 0, slurm)
