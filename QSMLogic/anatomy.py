@@ -77,7 +77,7 @@ by the model of Shin2021, leaves an R2 of 10 to 13 1/s in tissue; in blood and c
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The painted head, each (x, y, z): chi, its part chi_dia (ppm), signal, r2star (1/s at 3 T), labels int16, brain."""
+    """The painted head: chi and its part chi_dia (ppm), signal, r2star (1/s at 3 T), labels int16, brain bool."""
 
     chi: np.ndarray
     chi_dia: np.ndarray

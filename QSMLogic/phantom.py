@@ -13,8 +13,9 @@ from scipy.spatial.transform import Rotation
 from .anatomy import TISSUES, head
 from .constants import GAMMA_BAR
 from .errors import InputError
+from .forward_model import doubled, field_of
 from .grid import Grid
-from .operators import convolve, dipole_kernel, good_size, transform
+from .operators import convolve, transform
 from .relaxivity import r2prime_of
 from .scan import Scan
 
@@ -102,7 +103,7 @@ def head_phantom(
     coarse = anatomy if fine == 1 else head(grid.shape, grid.voxel_size, lesions=lesions)
     mask = _spread(coarse.brain, fine)
     inside = np.where(mask, anatomy.chi, np.float32(0))
-    local = _field_inside(inside, fine_grid)
+    local = field_of(inside, fine_grid)
     total = local + _field_outside(anatomy.chi - inside - np.float32(TISSUES["outside"].chi), fine_grid)
     if shim:
         total -= _shim(total, mask, fine_grid)
@@ -131,32 +132,15 @@ def head_phantom(
     )
 
 
-def _field_inside(chi: np.ndarray, grid: Grid) -> np.ndarray:
-    """Field (ppm) of a susceptibility (ppm) that is zero outside the grid, by the dipole all methods invert.
-
-    The transform repeats the object two fields of view away; so little of a brain's field reaches that far that it
-    does not count.
-    """
-    padded, box = _doubled(grid)
-    image = np.zeros(padded.shape, np.float32)
-    image[box] = chi
-    return convolve(image, dipole_kernel(padded))[box].copy()
-
-
 def _field_outside(chi: np.ndarray, grid: Grid) -> np.ndarray:
     """Field (ppm) of a susceptibility (ppm) that is zero outside the grid, every voxel being a uniform brick.
 
     Where air meets tissue the dipole in k-space rings; this does not, so it is harmonic wherever chi is uniform.
     """
-    padded, box = _doubled(grid)
+    padded, box = doubled(grid)
     image = np.zeros(padded.shape, np.float32)
     image[box] = chi
     return convolve(image, transform(_brick_kernel(grid, padded.shape)))[box].copy()
-
-
-def _doubled(grid: Grid) -> tuple[Grid, tuple[slice, ...]]:
-    """Return a grid of twice the size, in which a convolution cannot wrap round, and where the given one lies in it."""
-    return grid.with_shape(tuple(good_size(2 * n) for n in grid.shape)), tuple(slice(n) for n in grid.shape)
 
 
 def _brick_kernel(grid: Grid, shape: tuple[int, ...]) -> np.ndarray:

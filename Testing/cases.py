@@ -1,5 +1,6 @@
 """One set of data for every method, bound by name, and what came of running a method on it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,6 +23,7 @@ ALL = [(stage, name) for stage, methods in METHODS.items() for name in sorted(me
 SNR = 100.0
 ECHO_TIMES = (0.005, 0.011, 0.017, 0.023)
 B0_DIRECTION = (0.17, -0.12, 0.98)
+PHASE_ECHO_TIME = METHODS["maps"]["local_phase"].settings()["echo_time"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def data_of(phantom: Phantom, snr: float = SNR) -> dict[str, Any]:
     slope = np.sqrt(np.square(times / deviation).sum(axis=3))
     noise = np.where(mask, 1 / (2 * np.pi * hertz * slope), 0).astype(np.float32)
     error = noise * random.standard_normal(mask.shape).astype(np.float32)
+    r2star = phantom.r2star + decay_noise(times, deviation) * random.standard_normal(mask.shape)
+    r2 = np.where(mask, phantom.r2, 0).astype(np.float32)
     return {
         "phase": scan.phase,
         "conditioned": np.angle(np.exp(1j * unwrapped)).astype(np.float32),
@@ -69,7 +73,19 @@ def data_of(phantom: Phantom, snr: float = SNR) -> dict[str, Any]:
         "local_field": phantom.local_field + error,
         "labels": phantom.labels,
         "chi": np.where(mask, phantom.chi, 0).astype(np.float32),
+        "eroded_mask": mask,
+        "r2": r2,
+        "r2star": np.where(mask, np.maximum(r2star, 0), 0).astype(np.float32),
+        "r2prime": np.where(mask, np.maximum(r2star - r2, 0), 0).astype(np.float32),
     }
+
+
+def decay_noise(times: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of R2* (1/s) fitted to echoes of this relative noise, zero with one echo."""
+    weights = deviation**-2
+    mean = (weights * times).sum(axis=3) / weights.sum(axis=3)
+    spread = (weights * (times - mean[..., None]) ** 2).sum(axis=3)
+    return np.divide(1, np.sqrt(spread), out=np.zeros_like(spread), where=spread > 0)
 
 
 def run(stage: str, name: str, data: dict[str, Any], progress: Progress = no_progress) -> Outcome:
@@ -109,11 +125,33 @@ def on_small(stage: str, name: str) -> Outcome:
     return run(stage, name, small())
 
 
+def hertz_per_ppm(phantom: Phantom) -> float:
+    return GAMMA_BAR * phantom.scan.field_strength
+
+
+MAP_TRUTHS: dict[str, Callable[[Phantom], np.ndarray]] = {
+    "r2star": lambda p: p.r2star,
+    "r2prime": lambda p: p.r2prime,
+    "chi_para": lambda p: p.chi_para,
+    "chi_dia": lambda p: p.chi_dia,
+    "total_field_hz": lambda p: hertz_per_ppm(p) * p.total_field,
+    "local_field_hz": lambda p: hertz_per_ppm(p) * p.local_field,
+    "local_phase": lambda p: hertz_per_ppm(p) * 2 * np.pi * PHASE_ECHO_TIME * p.local_field,
+    "simulated_field": lambda p: p.local_field,
+    "field_misfit": lambda p: data_of(p)["local_field"] - p.local_field,
+}
+"""What the maps beside chi should be, by their names."""
+
+
 def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
     """Return how far a stage's first output is from the truth, by measures of which less is better (percent).
 
-    Compared in the whole brain: what a method drops counts as zero.
+    Compared in the whole brain: what a method drops counts as zero. Further maps: the error of each whose truth is
+    known.
     """
+    if stage == "maps":
+        known = {name: MAP_TRUTHS[name](phantom) for name in outcome.outputs if name in MAP_TRUTHS}
+        return {name: metrics.nrmse(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
     kind, mask, scan = next(iter(outcome.outputs)), phantom.mask, phantom.scan
     made = outcome.outputs[kind]
     if kind == "mask":

@@ -43,6 +43,13 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "local_field": Window("Local field", "ppm", -0.05, 0.05),
         "chi": Window("Susceptibility", "ppm", -0.1, 0.2),
         "r2star": Window("R2*", "1/s", 0, 60),
+        "chi_para": Window("Paramagnetic susceptibility", "ppm", 0, 0.2),
+        "chi_dia": Window("Diamagnetic susceptibility", "ppm", -0.1, 0),
+        "total_field_hz": Window("Total field", "Hz", -64, 64),
+        "local_field_hz": Window("Local field", "Hz", -6.4, 6.4),
+        "local_phase": Window("Local phase", "rad", -0.8, 0.8),
+        "simulated_field": Window("Simulated field", "ppm", -0.05, 0.05),
+        "field_misfit": Window("Field misfit", "ppm", -0.02, 0.02),
     }
 )
 """By the names of the data in the pipeline."""
