@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from .memory import check_memory
 from .methods import METHODS, STAGES, Method
 from .morphology import not_empty
 from .progress import Progress, no_progress, part
+from .registry import refuse_few_echoes
 from .roi import Reference
 from .scan import Scan
 from .settings import Settings, Step
@@ -131,7 +132,7 @@ def run_stage(
         progress = part(progress, 0.7, 1.0)
     if "weights" in record.optional_inputs and "weights" not in data:
         data["weights"] = _derived_weights(data)
-    _refuse_missing(record, record.inputs, data)
+    _refuse(record, parameters, data)
     _check_stage_memory(record, data)
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
     outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
@@ -139,11 +140,17 @@ def run_stage(
     return dict(zip(record.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 
-def _refuse_missing(record: Method, names: Iterable[str], data: Mapping[str, Any]) -> None:
-    missing = [name for name in names if data.get(name) is None]
+def _refuse(record: Method, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Raise InputError where a method lacks data or echoes."""
+    missing = [name for name in record.needs(**parameters) if data.get(name) is None]
     if missing:
         needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
-        raise InputError(f"{record.label} needs {needed}, which is not given.")
+        switches = [switch for switch, names in record.needed_by.items() if set(names) & set(missing)]
+        labels = [p.info.label.lower() for p in record.parameters if p.name in switches]
+        remedy = f": give it, or turn off the {' and the '.join(labels)}" if labels else ""
+        raise InputError(f"{record.label} needs {needed}, which is not given{remedy}.")
+    if "echo_times" in record.inputs:
+        refuse_few_echoes(record.label, record.fewest_echoes, len(data["echo_times"]))
 
 
 def _check_stage_memory(record: Method, data: Mapping[str, Any]) -> None:
@@ -219,14 +226,14 @@ class _Job:
         return outputs
 
     def refuse_missing(self) -> None:
-        """Refuse at once, not after minutes, a method that lacks what only the user can give."""
-        there = {name for name, value in self.data.items() if value is not None} | {"mask", "weights", "eroded_mask"}
+        """Refuse at once, not after minutes, a method that lacks what only the user can give, or echoes."""
+        there = self.data | dict.fromkeys(("mask", "weights", "eroded_mask"), True)
         for stage in self.settings.stages:
             for step in self.settings.steps(stage):
                 record = METHODS[stage][step.method]
                 if stage != "masking":
-                    _refuse_missing(record, [name for name in record.inputs if name not in there], {})
-                there |= set(record.outputs)
+                    _refuse(record, step.parameters, there)
+                there |= dict.fromkeys(record.outputs, True)
 
     def make_mask(self) -> None:
         """Run the masking steps, or take the user's mask."""

@@ -11,7 +11,7 @@ import numbers
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -145,6 +145,16 @@ class Method:
     parameters: tuple[Parameter, ...]
     outputs: tuple[str, ...]
     """Names of what it returns, in order: those of its stage, or its own."""
+    fewest_echoes: int = 1
+    """It refuses a scan that has fewer."""
+    needed_by: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Names of optional data that it must be given where a switch is on, by the switch's name."""
+
+    def needs(self, **chosen: Any) -> tuple[str, ...]:
+        """Return the names of the data that it must be given with these settings."""
+        values = self.settings(**chosen)
+        more = [name for switch, names in self.needed_by.items() if values[switch] for name in names]
+        return (*self.inputs, *more)
 
     def settings(self, **chosen: Any) -> dict[str, Any]:
         """Return every parameter's value, defaults filled in; InputError for unknown names and bad values."""
@@ -186,12 +196,14 @@ def method(
     otherwise: Mapping[str, str] = MappingProxyType({}),
     volumes: float = MOST_VOLUMES,
     outputs: tuple[str, ...] = (),
+    fewest_echoes: int = 1,
+    needed_by: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Callable[[Callable], Callable]:
     """Register a function as a method of a stage.
 
     Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
     Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method. outputs: the names of
-    what it returns, in a stage that leaves them to its methods.
+    what it returns, in a stage that leaves them to its methods; fewest_echoes and needed_by: see `Method`.
     """
 
     def register(function: Callable) -> Callable:
@@ -217,12 +229,20 @@ def method(
         record = Method(
             stage, name, label, function, cite, sentence, said, volumes, required, optional, tuple(parameters), made
         )
+        record = replace(record, fewest_echoes=fewest_echoes, needed_by=MappingProxyType(dict(needed_by)))
         _refuse_unknown_words(record)
         record.settings(**{p.name: p.default for p in parameters})
         METHODS[stage][name] = record
         return function
 
     return register
+
+
+def refuse_few_echoes(label: str, fewest: int, echoes: int) -> None:
+    """Raise InputError where a method needs more echoes than there are."""
+    if echoes < fewest:
+        there = "one" if echoes == 1 else f"{echoes}"
+        raise InputError(f"{label} needs {fewest} echoes or more, and there is {there}: leave it out.")
 
 
 def _refuse_unknown_words(record: Method) -> None:
