@@ -11,7 +11,7 @@ import numbers
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -145,9 +145,9 @@ class Method:
     parameters: tuple[Parameter, ...]
     outputs: tuple[str, ...]
     """Names of what it returns, in order: those of its stage, or its own."""
-    fewest_echoes: int = 1
+    fewest_echoes: int
     """It refuses a scan that has fewer."""
-    needed_by: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    needed_by: Mapping[str, tuple[str, ...]]
     """Names of optional data that it must be given where a switch is on, by the switch's name."""
 
     def needs(self, **chosen: Any) -> tuple[str, ...]:
@@ -223,13 +223,22 @@ def method(
                 parameters.append(_parameter(argument, hints[argument.name]))
             else:
                 data[argument.default is inspect.Parameter.empty].append(argument.name)
-        required, optional = tuple(data[True]), tuple(data[False])
-        said = MappingProxyType(dict(otherwise))
-        made = STAGES[stage].outputs or outputs
         record = Method(
-            stage, name, label, function, cite, sentence, said, volumes, required, optional, tuple(parameters), made
+            stage=stage,
+            name=name,
+            label=label,
+            function=function,
+            cite=cite,
+            sentence=sentence,
+            otherwise=MappingProxyType(dict(otherwise)),
+            volumes=volumes,
+            inputs=tuple(data[True]),
+            optional_inputs=tuple(data[False]),
+            parameters=tuple(parameters),
+            outputs=STAGES[stage].outputs or outputs,
+            fewest_echoes=fewest_echoes,
+            needed_by=MappingProxyType(dict(needed_by)),
         )
-        record = replace(record, fewest_echoes=fewest_echoes, needed_by=MappingProxyType(dict(needed_by)))
         _refuse_unknown_words(record)
         record.settings(**{p.name: p.default for p in parameters})
         METHODS[stage][name] = record
