@@ -129,17 +129,17 @@ class _Level:
         for iteration in range(iterations):
             right, falls = self._differences(x, slopes)
             self._bends(slopes, falls)
-            slopes = None
             spectra = [transform(fall) for fall in falls]
-            del falls
+            slopes = falls  # their memory, until they are known
             image, through = transform(self._misfit(through)), None
             spectrum = transform(right)
             del right
             waves.solve(spectrum, image, spectra)
             previous, x = x, inverse(spectrum, self.grid.shape)
             through = inverse(image, self.grid.shape)
-            slopes = np.stack([inverse(s, self.grid.shape) for s in spectra])
-            del spectrum, image, spectra
+            del spectrum, image
+            for axis in range(3):
+                slopes[axis] = inverse(spectra.pop(0), self.grid.shape)
             change = relative_change(x, previous, self.data.window.mask)
             progress(converged(change**2, tolerance**2, iteration / iterations), "")
             if change < tolerance:
