@@ -211,6 +211,18 @@ def test_what_has_not_changed_is_skipped(one, capsys):
     assert maps_of(out) == before
 
 
+def test_a_side_car_of_another_size_is_another_one_whatever_its_time(one):
+    root, out = one
+    before = maps_of(out)
+    path = root / "sub-a" / "anat" / "sub-a_echo-3_part-phase_MEGRE.json"
+    times = path.stat()
+    path.write_text(path.read_text().replace("0.017", "0.017000"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert bids(root, out) == 0
+    assert outcomes_of(out)["sub-a"][0] == "done"
+    assert maps_of(out) != before
+
+
 @pytest.mark.parametrize("change", ["image", "side-car", "new side-car", "setting", "kept", "lost map", "forced"])
 def test_what_has_changed_is_made_anew(one, tiny_head, change):
     root, out = one

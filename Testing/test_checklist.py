@@ -96,7 +96,7 @@ MASK = "Mask by brain extraction and phase quality"
         ("Exact unwrapping", {"single_step__method": "tfi"}, MET),
         ("Exact unwrapping", {"single_step__method": "tgv"}, NOT_MET),
         ("Background removal by SHARP or PDF", {"background__method": "pdf", "single_step__method": "tfi"}, NOT_MET),
-        ("Inversion with a sparse prior", {"inversion__method": "medi", "single_step__method": "tgv"}, NOT_MET),
+        ("Inversion with a sparse prior", {"inversion__method": "tkd", "single_step__method": "tgv"}, MET),
     ],
 )
 def test_rules_on_the_settings(small_run, name, changes, state):
@@ -112,7 +112,12 @@ def test_a_mask_joined_to_the_brain_is_none_of_the_brain(small_run):
 
 @pytest.mark.parametrize(
     ("stage", "recommended"),
-    [("unwrapping", rules.EXACT), ("background", rules.SHARP_OR_PDF), ("inversion", rules.SPARSE)],
+    [
+        ("unwrapping", rules.EXACT),
+        ("background", rules.SHARP_OR_PDF),
+        ("inversion", rules.SPARSE),
+        ("single_step", rules.SPARSE_STEPS),
+    ],
 )
 def test_recommended_methods_exist(stage, recommended):
     assert recommended < set(METHODS[stage])

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from test_bids_app import validated
 from QSMLogic.cohort import tables
 from QSMLogic.cohort.group import write_group
 from QSMLogic.cohort.labels import labels_of, names_of
+from QSMLogic.cohort.outcomes import note, read_outcomes
 from QSMLogic.cohort.tables import Column
 from QSMLogic.cohort.unit import Plan, Unit
 from QSMLogic.errors import InputError
@@ -123,6 +125,15 @@ def test_quality_has_a_row_for_every_unit_and_the_failures_say_why(dataset, made
         shown = rows["sub-02ses-1"][name]
         assert shown == "n/a" if said["value"] is None else float(shown) == pytest.approx(said["value"], rel=1e-6)
     assert rows["sub-01ses-1"]["chi_sd"] == rows["sub-02ses-1"]["chi_sd"]  # the same images
+
+
+def test_warnings_are_counted_and_named_on_the_page(dataset, out):
+    doubtful = next(outcome for outcome in read_outcomes(out) if outcome.name == "sub-02_ses-1")
+    note(out, replace(doubtful, warnings=("The sign is doubtful.", "The mask has holes.")))
+    assert bids(dataset, out, level="group") == 0
+    counts = {row["participant_id"] + row["session_id"]: row["warnings"] for row in rows_of(out / "group_quality.tsv")}
+    assert counts == {"sub-01ses-1": "0", "sub-01ses-2": "0", "sub-02ses-1": "2", "sub-03ses-1": "0"}
+    assert "<b>sub-02_ses-1</b>: The sign is doubtful." in (out / "index.html").read_text("utf-8")
 
 
 def test_a_second_run_changes_nothing_in_the_tables(dataset, out):

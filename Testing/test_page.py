@@ -170,8 +170,12 @@ def test_a_page_says_what_the_run_did(small_run):
         assert measure.label in text
         assert number(measure.value, measure.unit) in text
     for row in rows:
-        assert row.name in text
-        assert row.mean is None or f"{row.mean:+z.3f}" in text
+        cells = re.findall(r">([^<>]*)</td>", re.search(rf"<b>{row.name}</b></td>(.*?)</tr>", made)[1])
+        told = [None if cell == "\u2013" else float(cell.replace(",", "")) for cell in cells]
+        numbers = (row.mean, row.sd, row.median, row.q1, row.q3)
+        values = [None if value is None else pytest.approx(value, abs=6e-4) for value in numbers]
+        millilitres = row.voxels * scan.grid.voxel_volume / 1000
+        assert told == [*values, pytest.approx(millilitres, rel=5e-3), row.voxels]
     for whole in (small_run.told.methods, small_run.told.references, small_run.told.settings.to_toml()):
         assert re.sub(r"\s+", " ", whole).strip() in text
     assert "qsm run --phase 'a file.nii'" in text

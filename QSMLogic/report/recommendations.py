@@ -33,9 +33,10 @@ PUTAMEN = ((1.5, 3.0, 7.0), (55.5, 31.5, 16.1))
 
 EXACT = frozenset({"romeo", "best_path"})
 SHARP_OR_PDF = frozenset({"sharp", "vsharp", "resharp", "pdf"})
-SPARSE = frozenset({"fansi_nltv", "hdqsm", "l1qsm", "medi", "nltv", "rts", "star", "tv", "whqsm"})
-"""Methods of unwrapping that add whole turns only, of background removal of the kinds recommended, and inversions by
-optimisation with a prior on sparse edges."""
+SPARSE = frozenset({"fansi_nltv", "hdqsm", "l1qsm", "medi", "nltv", "rts", "star", "tgv", "tv", "whqsm"})
+SPARSE_STEPS = frozenset({"tfi", "tgv"})
+"""Methods of unwrapping that add whole turns only, of background removal of the kinds recommended, and inversions and
+single steps by optimisation with a prior on sparse edges."""
 
 BRAIN, QUALITY = "bet", "phase_quality"
 """Masking by brain extraction, and by the quality of the phase."""
@@ -58,7 +59,12 @@ def recommendations(settings: Settings, loaded: Loaded, result: Result) -> tuple
         _one_of(settings, "unwrapping", "Exact unwrapping", EXACT, "whole turns are added, and nothing else"),
         _one_of(settings, "background", "Background removal by SHARP or PDF", SHARP_OR_PDF, "it is one of their kind"),
         _one_of(
-            settings, "inversion", "Inversion with a sparse prior", SPARSE, "edges are kept sparse by optimisation"
+            settings,
+            "inversion",
+            "Inversion with a sparse prior",
+            SPARSE,
+            "edges are kept sparse by optimisation",
+            single=SPARSE_STEPS,
         ),
         _reference(result),
     )
@@ -149,16 +155,22 @@ def _mask(settings: Settings) -> Item:
     return Item(COMPUTATION, name, _state(not lacking), value, why)
 
 
-def _one_of(settings: Settings, stage: str, name: str, recommended: frozenset[str], so: str) -> Item:
+def _one_of(
+    settings: Settings,
+    stage: str,
+    name: str,
+    recommended: frozenset[str],
+    so: str,
+    *,
+    single: frozenset[str] = frozenset(),
+) -> Item:
+    """Judge the method that was carried out: that of the stage, or the single step in its place."""
+    ran = stage if stage in settings.stages else "single_step"
+    method = getattr(settings, ran).method
+    met = method in (recommended if ran == stage else single)
     others = ", ".join(sorted(METHODS[stage][each].label for each in recommended))
-    why = f"Recommended are: {others}."
-    if stage not in settings.stages:
-        single = METHODS["single_step"][settings.single_step.method].label
-        return Item(COMPUTATION, name, State.NOT_MET, single, f"Part of a single step. {why}")
-    method = getattr(settings, stage).method
-    met = method in recommended
-    why = f"{so[0].upper()}{so[1:]}." if met else why
-    return Item(COMPUTATION, name, _state(met), METHODS[stage][method].label, why)
+    why = f"{so[0].upper()}{so[1:]}." if met else f"Recommended are: {others}."
+    return Item(COMPUTATION, name, _state(met), METHODS[ran][method].label, why)
 
 
 def _reference(result: Result) -> Item:
