@@ -8,7 +8,7 @@ import pytest
 
 from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.progress import no_progress
-from QSMLogic.registry import Param, method
+from QSMLogic.registry import SEVERAL, Param, method
 from QSMLogic.settings import OPTIONS, Settings, Step, preset_names
 
 ONE_METHOD = [stage for stage in STAGES if stage != "maps"]
@@ -25,6 +25,8 @@ def open_user(user):
 def form_of(user, stage):
     if stage == "masking":
         return user.panel.sections[3].masking.rows[0].form
+    if stage == "maps":
+        return user.panel.sections[4].maps.rows[0].form
     return next(form.form for form in user.panel.sections[4].stages if form.stage == stage)
 
 
@@ -95,7 +97,7 @@ def test_a_number_survives_the_panel_to_the_last_bit(open_user, stage):
     """Set by a file or a script: shown, read back, and never rounded by a widget."""
     for name, parameter, value in numbers_of(stage):
         step = Step(name, {parameter: value})
-        open_user.panel.changeSettings(**{stage: (step,) if stage == "masking" else step})
+        open_user.panel.changeSettings(**{stage: (step,) if stage in SEVERAL else step})
         editor = form_of(open_user, stage).parameters.editors[parameter]
         assert editor.value() == value
         editor.widget.setFocus()

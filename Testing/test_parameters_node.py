@@ -272,7 +272,7 @@ def test_a_bad_settings_file_changes_nothing(parameters, tmp_path):
 
 
 def test_changes_made_together_are_one_event(filled):
-    from QSMLib.parameters import Together
+    from QSMLib.stored import Together
 
     seen = []
     filled.node.AddObserver("ModifiedEvent", lambda *_: seen.append(filled.request().echoTimes))

@@ -26,7 +26,7 @@ def asPython(request: Request, scene: Any = None) -> str:
     scene = scene or request.phases[0].GetScene()
     arguments = {
         "settings": _settings(request.settings),
-        **{role: _node(getattr(request, role), scene) for role in ("mask", "labels") if getattr(request, role)},
+        **{role: _node(getattr(request, role), scene) for role in ("mask", "labels", "r2") if getattr(request, role)},
         **{n: repr(getattr(request, n)) for n in OPTIONAL if getattr(request, n) != getattr(Request, n)},
     }
     lines = [

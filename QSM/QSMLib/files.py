@@ -13,7 +13,7 @@ from QSMLogic.io.writing import FILES, OPTIONAL
 
 from .acquisition import remembered
 from .labels import labelsOn, maskOn
-from .volumes import echoesOf, geometryOf, gridOf
+from .volumes import arrayOf, echoesOf, geometryOf, gridOf
 
 if TYPE_CHECKING:
     from .request import Request
@@ -38,6 +38,8 @@ def writeInputs(request: Request, folder: Path) -> list[str]:
     if request.labels is not None:
         labels, _ = labelsOn(request.labels, first)
         words += ["--labels", _write(folder / "labels.nii", labels, first)]
+    if request.r2 is not None:
+        words += ["--r2", _write(folder / "r2.nii", arrayOf(request.r2), first)]
     words += ["--params", _writeFacts(folder / "params.json", request)]
     facts = remembered(first).get("facts")
     if facts:  # what the headers said of the scan, beside the phase, where BIDS has it

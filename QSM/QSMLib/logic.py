@@ -52,6 +52,7 @@ class Logic:
         mask: Any = Request.mask,
         maskSegments: Sequence[str] = Request.maskSegments,
         labels: Any = Request.labels,
+        r2: Any = Request.r2,
         b0Direction: Sequence[float] | None = Request.b0Direction,
         phaseScale: str | float = Request.phaseScale,
         phaseSign: int = Request.phaseSign,
@@ -79,6 +80,7 @@ class Logic:
             mask=mask,
             maskSegments=tuple(maskSegments),
             labels=labels,
+            r2=r2,
             b0Direction=None if b0Direction is None else tuple(b0Direction),  # type: ignore[arg-type]
             phaseScale=str(phaseScale),
             phaseSign=phaseSign,

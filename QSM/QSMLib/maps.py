@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from QSMLogic.methods import METHODS
 from QSMLogic.roi import Reference
 
 from .labels import maskOn
@@ -25,8 +26,9 @@ from .volumes import arrayOf, nameOf
 
 SUSCEPTIBILITY, PPM = "chi", "ppm"
 
+ERODED_MASK = "eroded_mask"
 IN_ERODED_MASK = ("local_field", "chi")
-"""Maps that end where background removal does; the others fill the mask."""
+"""Maps of the pipeline that end where background removal does; further ones tell by what they are made from."""
 
 
 def unitOf(node: Any) -> str:
@@ -80,11 +82,17 @@ def maskOf(node: Any, given: Any = None) -> np.ndarray:
     if given is not None:
         return maskOn(given, node)
     masks = node.GetNodeReference(MASK_ROLE)
-    wanted = "eroded_mask" if node.GetAttribute(MAP_ATTRIBUTE) in IN_ERODED_MASK else "mask"
+    wanted = ERODED_MASK if _endsWithField(node.GetAttribute(MAP_ATTRIBUTE)) else "mask"
     if masks is not None and masks.GetSegmentation().GetSegment(wanted) is not None:
         return maskOn(masks, node, (wanted,))
     values = arrayOf(node)
     return np.isfinite(values) & (values != 0)
+
+
+def _endsWithField(name: str | None) -> bool:
+    """Tell whether a map is known only where the background was removed."""
+    makers = [method for method in METHODS["maps"].values() if name in method.outputs]
+    return name in IN_ERODED_MASK or any(ERODED_MASK in method.inputs for method in makers)
 
 
 def describeLike(node: Any, other: Any, reference: Reference | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any
 import slicer
 
 from QSMLogic.errors import InputError
-from QSMLogic.methods import METHODS, STAGES
 from QSMLogic.settings import Settings, preset_names
 
+from .needs import asks, refuseUnfit, takes
 from .request import Request
+from .stored import Stored, StoredNode, Together
 from .volumes import echoNodes
 
 MODULE = "QSM"
@@ -45,46 +46,6 @@ class Echo:
     time: float | None = None
     phase: Any = None
     magnitude: Any = None
-
-
-class Stored:
-    """A value that is a text in the parameter node; an empty or unreadable text is the default."""
-
-    def __init__(self, default: Any, read: Callable[[str], Any] = str, write: Callable[[Any], str] = str) -> None:
-        """Say how the text is read and written."""
-        self.default, self.read, self.write = default, read, write
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Remember under which name the text lies in the node."""
-        self.name = name
-
-    def __get__(self, parameters: Parameters, owner: type | None = None) -> Any:
-        """Return the value."""
-        text = parameters.node.GetParameter(self.name)
-        try:
-            return self.read(text) if text else self.default
-        except (ValueError, TypeError):  # a scene edited by hand: the control shows the default
-            return self.default
-
-    def __set__(self, parameters: Parameters, value: Any) -> None:
-        """Store the value; None is the default."""
-        parameters.node.SetParameter(self.name, "" if value is None else self.write(value))
-
-
-class StoredNode:
-    """A node that the parameter node refers to, or None."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Remember the role of the reference."""
-        self.name = name
-
-    def __get__(self, parameters: Parameters, owner: type | None = None) -> Any:
-        """Return the node."""
-        return parameters.node.GetNodeReference(self.name)
-
-    def __set__(self, parameters: Parameters, node: Any) -> None:
-        """Refer to another node."""
-        parameters.node.SetNodeReferenceID(self.name, node.GetID() if node else None)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -129,6 +90,7 @@ class Parameters:
     magnitudeSequence = StoredNode()
     mask = StoredNode()
     labels = StoredNode()
+    r2 = StoredNode()
 
     def __init__(self, node: Any) -> None:
         """Wrap a vtkMRMLScriptedModuleNode."""
@@ -203,16 +165,10 @@ class Parameters:
         except OSError as error:
             raise InputError(f"The settings cannot be written to {path}: {error.strerror}.") from None
 
-    def asks(self, datum: str) -> bool:
-        """Whether a method of the settings asks for a datum, such as "labels" or "given_mask"."""
-        settings = self.settings
-        steps = ((stage, step) for stage in STAGES for step in settings.steps(stage))
-        return any(datum in METHODS[stage][step.method].inputs for stage, step in steps)
-
     @property
     def needsMask(self) -> bool:
         """Whether a segmentation or label volume is used as the mask, or as its beginning."""
-        return self.maskSource == NODE_MASK or self.asks("given_mask")
+        return self.maskSource == NODE_MASK or asks(self.settings, "given_mask")
 
     def images(self, scene: Any) -> tuple[tuple, tuple]:
         """Return the phase and magnitude nodes of the echoes; InputError in one sentence where one is missing."""
@@ -246,9 +202,13 @@ class Parameters:
         mask = self.mask if self.needsMask else None
         if self.needsMask and mask is None:
             raise InputError("Choose the segmentation or label volume that is the mask.")
-        labels = self.labels if self.asks("labels") else None
-        if self.asks("labels") and labels is None:
+        labels = self.labels if asks(settings, "labels") else None
+        if asks(settings, "labels") and labels is None:
             raise InputError("Choose the segmentation or label volume with the region to refer to.")
+        refuseUnfit(settings, len(phases), magnitudes)
+        r2 = self.r2 if takes(settings, "r2") else None
+        if r2 is None and asks(settings, "r2"):
+            raise InputError("Choose the volume that is the R2 map (1/s), for the further maps.")
         return Request(
             phases=phases,
             magnitudes=magnitudes,
@@ -258,28 +218,13 @@ class Parameters:
             mask=mask,
             maskSegments=self.maskSegments if mask else (),
             labels=labels,
+            r2=r2,
             b0Direction=self.b0Direction,
             phaseScale=self.phaseScale,
             phaseSign=self.phaseSign,
             keep=self.keep,
             name=self.name,
         )
-
-
-class Together:
-    """Makes several changes of a node one change, so that observers see no half of it."""
-
-    def __init__(self, node: Any) -> None:
-        """Name the node."""
-        self.node = node
-
-    def __enter__(self) -> None:
-        """Hold the node's events back."""
-        self._before = self.node.StartModify()
-
-    def __exit__(self, *error: object) -> None:
-        """Send them as one."""
-        self.node.EndModify(self._before)
 
 
 @lru_cache(maxsize=8)

@@ -105,10 +105,14 @@ def _onOriginals(request: Request, folder: Path) -> list[str] | None:
     words = ["run"]
     for kind, paths in files.items():
         words += [f"--{kind}", *map(str, paths)] if paths else []
-    given = {"mask": request.mask, "labels": request.labels}
-    for kind, node in given.items():
+    given = {
+        "mask": (request.mask, lambda node: maskOn(node, first, request.maskSegments)),
+        "labels": (request.labels, lambda node: labelsOn(node, first)[0]),
+        "r2": (request.r2, arrayOf),
+    }
+    for kind, (node, read) in given.items():
         if node is not None:
-            array = maskOn(node, first, request.maskSegments) if kind == "mask" else labelsOn(node, first)[0]
+            array = read(node)
             words += [f"--{kind}", str(_original(node, array, geometryOf(first)) or _write(folder, kind, array, first))]
     words += _factWords(request, files["phase"])
     chosen = settingsWords(request.settings, masked=request.mask is not None)

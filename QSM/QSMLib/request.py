@@ -28,10 +28,11 @@ class Request:
     """One run on nodes.
 
     phases: one scalar volume per echo; magnitudes: as many, or none; echoTimes: s; fieldStrength: T; mask, labels: a
-    segmentation or a label volume, of any geometry, or None; maskSegments: IDs, none for all; b0Direction: voxel axes,
-    None for the patient's z axis; phaseScale: a name of QSMLogic.io.phase_scale.SCALES, the units of one turn, or
-    "auto"; phaseSign: -1 where phase falls with a positive field; keep: names of maps; name: begins the names of the
-    results, by default what the first phase volume's says of the scan.
+    segmentation or a label volume, of any geometry, or None; maskSegments: IDs, none for all; r2: a volume on the
+    voxels of the images, 1/s, or None; b0Direction: voxel axes, None for the patient's z axis; phaseScale: a name of
+    QSMLogic.io.phase_scale.SCALES, the units of one turn, or "auto"; phaseSign: -1 where phase falls with a positive
+    field; keep: names of maps; name: begins the names of the results, by default what the first phase volume's says of
+    the scan.
     Raises InputError where nodes are missing or do not belong together.
     """
 
@@ -43,6 +44,7 @@ class Request:
     mask: Any = None
     maskSegments: tuple[str, ...] = ()
     labels: Any = None
+    r2: Any = None
     b0Direction: tuple[float, float, float] | None = None
     phaseScale: str = AUTOMATIC
     phaseSign: int = 1
@@ -78,6 +80,9 @@ class Request:
             refuseNoLabels(self.mask, "mask", self.maskSegments)
         if self.labels is not None:
             refuseNoLabels(self.labels, "regions")
+        if self.r2 is not None:
+            refuseNoImage(self.r2)
+            refuseOtherPlace(self.r2, self.phases[0])
         _refuseUnknownMaps(self.keep)
 
     @property

@@ -49,7 +49,15 @@ pictures that does, and to the images it was made of."""
 MASKS = {"mask": ("Mask", (0.2, 0.7, 0.9)), "eroded_mask": ("Eroded mask", (0.95, 0.75, 0.2))}
 """Names and colours of the segments, by the maps they hold; the maps are valid in the eroded mask."""
 
-CODES = {"ppm": ("[ppm]", "parts per million"), "rad": ("rad", "radian"), "": ("1", "no units")}
+CODES = {
+    "ppm": ("[ppm]", "parts per million"),
+    "rad": ("rad", "radian"),
+    "1/s": ("/s", "per second"),
+    "s": ("s", "second"),
+    "ms": ("ms", "millisecond"),
+    "Hz": ("Hz", "hertz"),
+    "": ("1", "no units"),
+}
 """Code of UCUM and its meaning, by unit."""
 
 SCHEME = "99SLICERQSM"
@@ -182,6 +190,7 @@ def _provenance(folder: Path, request: Request) -> dict[str, Any]:
         "mask": request.mask and nameOf(request.mask),
         "mask_segments": _segmentNames(request.mask, request.maskSegments),
         "labels": request.labels and nameOf(request.labels),
+        "r2": request.r2 and nameOf(request.r2),
     }
     record = json.loads(text.replace(inside, ""))
     if record["reference"] and request.labels:

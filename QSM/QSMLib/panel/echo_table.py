@@ -13,7 +13,8 @@ from slicer.i18n import tr as _
 from QSMLogic.errors import InputError
 
 from ..acquisition import remembered
-from ..parameters import SEQUENCES, Echo, Together
+from ..parameters import SEQUENCES, Echo
+from ..stored import Together
 from .editors import narrow
 from .numerals import scaledNumber, scaledText
 

@@ -9,7 +9,8 @@ from slicer.i18n import tr as _
 
 from QSMLogic.errors import InputError
 
-from ..parameters import SEQUENCES, VOLUMES, Echo, Together
+from ..parameters import SEQUENCES, VOLUMES, Echo
+from ..stored import Together
 from ..volumes import echoTimesOf
 from .echo_table import EchoTable
 from .section import Section

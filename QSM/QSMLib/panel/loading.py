@@ -15,7 +15,8 @@ from .. import folders, samples
 from ..acquisition import Acquisition, acquisitionOf
 from ..display import fitViews, hideMap
 from ..echo_names import scansByName
-from ..parameters import VOLUMES, Echo, Together
+from ..parameters import VOLUMES, Echo
+from ..stored import Together
 from ..volumes import nodesOf
 from .section import COLOURS, Section
 

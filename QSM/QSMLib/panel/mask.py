@@ -10,11 +10,13 @@ from slicer.i18n import tr as _
 
 from QSMLogic.errors import InputError
 
-from ..parameters import METHODS_MASK, NODE_MASK, Together
+from ..needs import asks
+from ..parameters import METHODS_MASK, NODE_MASK
 from ..regions import choicesOf
+from ..stored import Together
 from ..volumes import shownNode
 from .section import Section
-from .step_form import MaskingForm
+from .steps_form import MaskingForm
 
 EDITOR = "SegmentEditor"
 """Singleton tag of the Segment Editor's node, and the module's name."""
@@ -50,7 +52,7 @@ class MaskSection(Section):
             widget.visible = len(segments) > 1
         self._showSegments(segments, parameters.maskSegments)
         self.ui.editMaskButton.visible = parameters.needsMask
-        self.ui.maskingFrame.visible = parameters.maskSource == METHODS_MASK or parameters.asks("given_mask")
+        self.ui.maskingFrame.visible = parameters.maskSource == METHODS_MASK or asks(parameters.settings, "given_mask")
         self.masking.refresh()
 
     def _showSegments(self, segments: list[tuple[str, str]], chosen: tuple[str, ...]) -> None:

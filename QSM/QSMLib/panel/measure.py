@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 
 from ..maps import isSusceptibility, referenceOf
 from ..measurement import MEAN, NONE, Measurement, measure, rereference
-from ..parameters import Stored, StoredNode, Together
 from ..regions import Choice, choicesOf
+from ..stored import Stored, StoredNode, Together
 from .reference_box import showReferences
 from .section import Section
 

@@ -11,10 +11,12 @@ from QSMLogic.methods import STAGES
 from QSMLogic.registry import SEVERAL
 from QSMLogic.settings import OPTIONS, Settings, preset_names
 
+from ..needs import asks, takes
 from ..parameters import CUSTOM
 from .parameter_form import ParameterForm
 from .section import Section
 from .step_form import StageForm
+from .steps_form import MapsForm
 
 FILES = "TOML (*.toml);;JSON (*.json)"
 """Kinds of settings files, as a file dialog has them."""
@@ -29,6 +31,7 @@ class MethodSection(Section):
         layout = qt.QVBoxLayout(self.ui.stagesFrame)
         layout.setContentsMargins(0, 0, 0, 0)
         self.stages = [StageForm(stage, panel, layout) for stage in STAGES if stage not in SEVERAL]
+        self.maps = MapsForm(panel, self.ui.mapsFrame)
         self.options = ParameterForm("pipeline", panel, self._changeOption)
         layout.addWidget(self.options.widget)
         for name in preset_names():
@@ -40,6 +43,7 @@ class MethodSection(Section):
         panel.connect(self.ui.presetComboBox, "currentIndexChanged(int)", self._choosePreset)
         panel.connect(self.ui.resetPresetButton, "clicked()", self._choosePreset)
         panel.connect(self.ui.labelsSelector, "nodeActivated(vtkMRMLNode*)", self._chooseLabels)
+        panel.connect(self.ui.r2Selector, "nodeActivated(vtkMRMLNode*)", self._chooseR2)
         panel.connect(self.ui.importSettingsButton, "clicked()", self._import)
         panel.connect(self.ui.exportSettingsButton, "clicked()", self._export)
 
@@ -50,13 +54,17 @@ class MethodSection(Section):
         settings = parameters.settings
         for stage in self.stages:
             stage.refresh()
+        self.maps.refresh()
         self.options.show(OPTIONS, {option.name: getattr(settings, option.name) for option in OPTIONS})
         changed = parameters.settingsChanged
         self.ui.resetPresetButton.visible = changed
         self.ui.presetDescriptionLabel.text = self._description(settings, changed)
         self.ui.labelsSelector.setCurrentNode(parameters.labels)
         for widget in (self.ui.labelsLabel, self.ui.labelsSelector):
-            widget.visible = parameters.asks("labels")
+            widget.visible = asks(settings, "labels")
+        self.ui.r2Selector.setCurrentNode(parameters.r2)
+        for widget in (self.ui.r2Label, self.ui.r2Selector):
+            widget.visible = takes(settings, "r2")
 
     def _description(self, settings: Settings, changed: bool) -> str:
         if self.panel.parameters.preset == CUSTOM:
@@ -78,6 +86,9 @@ class MethodSection(Section):
 
     def _chooseLabels(self) -> None:
         self.panel.parameters.labels = self.ui.labelsSelector.currentNode()
+
+    def _chooseR2(self) -> None:
+        self.panel.parameters.r2 = self.ui.r2Selector.currentNode()
 
     def _import(self) -> None:
         path = qt.QFileDialog.getOpenFileName(self.frame, _("Import settings"), "", "TOML, JSON (*.toml *.json)")
