@@ -15,6 +15,9 @@ LONGEST_ECHO_TIME = 0.5
 SHORTEST_ECHO_TIME = 1e-6
 """s; no pulse is as short, so a smaller number is damaged."""
 
+EARLIEST_LAST_ECHO = 1e-4
+"""s; no scan for susceptibility ends as early: seconds in a header that has milliseconds were taken for these."""
+
 RADIAN_RANGE = 2 * np.pi * 1.01
 """Wrapped phase lies in -pi..pi or 0..2 pi; a little room is left for rounding in stored integers."""
 
@@ -98,6 +101,10 @@ def checked_echo_times(echo_times: tuple[float, ...], echoes: int) -> tuple[floa
         raise InputError(f"The echo times are {_listed(times)} s: they must be positive numbers.")
     if min(times) < SHORTEST_ECHO_TIME:
         raise InputError(f"The echo times are {_listed(times)} s: no echo is that early. Give seconds, one per echo.")
+    if max(times) < EARLIEST_LAST_ECHO:
+        raise InputError(
+            f"The echo times are {_listed(times)} s, a thousandth of what is usual: give the true ones in seconds."
+        )
     if max(times) > LONGEST_ECHO_TIME:
         raise InputError(
             f"The echo times are {_listed(times)} s: that looks like milliseconds. Give seconds (divide by 1000)."

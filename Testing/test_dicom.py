@@ -144,7 +144,7 @@ def ge_part(number):
 
 @pytest.mark.parametrize("alternating", [True, False])
 def test_ge_real_and_imaginary_with_alternating_signs(tmp_path, alternating):
-    smooth = np.add.outer(np.arange(6), np.add.outer(np.arange(5), np.zeros(4))) * 0.1
+    smooth = np.add.outer(np.arange(6), np.add.outer(np.arange(5), np.zeros(4))) * 0.3
     signs = (-1.0) ** np.arange(4) if alternating else np.ones(4)
     for number, part, image in ((2, "real", np.cos(smooth)), (3, "imaginary", np.sin(smooth))):
         stored = np.rint(1000 * image * signs).astype(int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -43,15 +43,20 @@ def find_dicom(files: Sequence[Path], broken: list[str], progress: Progress = no
     """
     if files:
         _refuse_without_pydicom(files[0])
-    slices: dict[tuple[str, int], Slice] = {}
+    slices: dict[Hashable, Slice] = {}
     for i, path in enumerate(files):
         progress(i / len(files), f"Reading {path.name}")
         try:
-            slices |= {s.uid: s for s in read_slices(path) if s.part}
+            slices |= {_copied(s): s for s in read_slices(path) if s.part}
         except InputError as error:
             broken.append(str(error))
     candidates = [candidate_of(found, broken) for found in sort_slices(slices.values())]
     return [candidate for candidate in candidates if candidate is not None]
+
+
+def _copied(s: Slice) -> Hashable:
+    """Return what a slice has in common with its copies alone: some programs give all images the same UID."""
+    return s.uid, s.series.uid, s.series.patient, s.part, s.echo, s.number, s.coil, s.orders, s.frame.position
 
 
 def _refuse_without_pydicom(path: Path) -> None:

@@ -43,6 +43,14 @@ LONGEST_TRAIN = 32
 
 GAPS = "Echo {missing} is missing (there are {there}): export it too; the map is made of the others."
 FEWER = "The header names {count} echoes but {there} are here: export all of them; the map is made of these."
+SOME_TIMES = (
+    "Some images name their echo time and others of them none, so that their order is not certain: export them again, "
+    "or convert them to NIfTI, and name the files and their echo times."
+)
+SEPARATE = (
+    "Every echo is the first one of a series of its own: they are of separate scans, between which the head and the "
+    "field of the scanner may have moved."
+)
 BIPOLAR = (
     "The echoes were read in both directions (bipolar), by which even and odd ones differ: set the readout of the "
     "conditioning to bipolar."
@@ -123,6 +131,8 @@ def _problem(parts: Parts) -> str:
     sequence = next((name for name in names if FIELD_MAPPING_SEQUENCE in name), "")
     if sequence and len(phase) == 1:
         return FIELD_MAPPING.format(said=sequence)
+    if parts.echoes and min(parts.echoes) < 0 < max(parts.echoes):
+        return SOME_TIMES
     return lacking({part: parts.there.get(part, ()) for part in wanted(parts.there)}, parts.said)
 
 
@@ -179,6 +189,8 @@ def _of_echoes(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
     """Return in sentences which echoes the headers speak of that are not there, and how they were read."""
     said = [BIPOLAR] if facts.get("ReadoutPolarity") == "bipolar" else []
     numbers = sorted({s.number for s in parts.slices if s.part in parts.there and s.number > 0})
+    if numbers == [1] and len(parts.echoes) > 1 and _one_echo_each(parts.slices):
+        said.append(SEPARATE)
     gaps = sorted(set(range(1, max(numbers, default=0))) - set(numbers))
     if gaps and len(numbers) == len(parts.echoes):
         return [*said, GAPS.format(missing=_listed(gaps), there=_listed(numbers))]
@@ -188,6 +200,11 @@ def _of_echoes(parts: Parts, facts: Mapping[str, Any]) -> list[str]:
     if 1 < len(parts.echoes) < count:
         return [*said, FEWER.format(count=count, there=len(parts.echoes))]
     return said
+
+
+def _one_echo_each(slices: Sequence[Slice]) -> bool:
+    """Whether no series holds two echoes."""
+    return len({(s.series.uid, s.echo) for s in slices}) == len({s.series.uid for s in slices})
 
 
 def _listed(numbers: Sequence[int]) -> str:

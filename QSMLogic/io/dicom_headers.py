@@ -31,7 +31,8 @@ TAGS = [
     "EchoPulseSequence", "MRAcquisitionType", "MagneticFieldStrength", "ImagingFrequency", "TransmitterFrequency",
     "SoftwareVersions", "RepetitionTime", "FlipAngle", "PixelBandwidth", "EchoTrainLength", "NumberOfAverages",
     "AcquisitionMatrix", "InPlanePhaseEncodingDirection", "ParallelReductionFactorInPlane", "KSpaceFiltering",
-    "ReceiveCoilName", "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime",
+    "ReceiveCoilName", "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "AcquisitionDateTime",
+    "AcquisitionDate", "AcquisitionTime", "LossyImageCompression",
     "EchoTime", "EchoNumbers", "SliceThickness", "SpacingBetweenSlices",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
     "SamplesPerPixel", "BitsAllocated", "RescaleSlope", "RescaleIntercept", "RescaleType",
@@ -69,13 +70,14 @@ FIELD_STRENGTHS, LONGEST_ECHO, MOST_ECHOES = (0.01, 30.0), 500.0, 256
 
 @dataclass(frozen=True)
 class Series:
-    """What the slices of a file share. facts: by the words BIDS has for them."""
+    """What the slices of a file share. moment: when they were acquired; facts: by the words BIDS has for them."""
 
     study: str
     uid: str
     number: int
     name: str
     patient: str
+    moment: str
     manufacturer: str
     field_strength: float | None
     gradient_echo: bool
@@ -224,12 +226,14 @@ def _series(chain: list[Any]) -> Series:
     timing = number_of(chain, "RepetitionTime"), number_of(chain, "FlipAngle")
     sequence = f"{text_of(chain, 'ScanningSequence')} {text_of(chain, 'EchoPulseSequence')}"
     manufacturer = text_of(chain, "Manufacturer").upper()
+    day, time = uid_of(chain, "AcquisitionDate"), uid_of(chain, "AcquisitionTime")
     return Series(
         study=uid_of(chain, "StudyInstanceUID"),
         uid=uid_of(chain, "SeriesInstanceUID"),
         number=int(number_of(chain, "SeriesNumber") or 0),
         name=text_of(chain, "SeriesDescription") or text_of(chain, "ProtocolName"),
         patient=text_of(chain, "PatientID"),
+        moment=uid_of(chain, "AcquisitionDateTime") or (time and day + time),
         manufacturer=manufacturer,
         field_strength=strength,
         gradient_echo="GR" in sequence.upper(),

@@ -29,6 +29,9 @@ MADE = {"QSM", "SWI", "SWIP", "MNIP", "MINIP", "MIP", "MIN IP", "MPR", "PROJECTI
         "R2 MAP", "R2_STAR MAP", "T1 MAP", "ADC", "FA", "TRACEW", "SUBTRACTION"}  # fmt: skip
 """Image types of what was computed from the images of the echoes."""
 
+WEIGHTED = {"SWI", "SWIP"}
+"""Of these what the phase may be called that was filtered for susceptibility weighting, which is refused by name."""
+
 TILED = {"MOSAIC", "VFRAME"}
 """Image types of whole volumes in tiles, by Siemens and United Imaging, as only echo-planar scans have them."""
 
@@ -50,7 +53,7 @@ def kind_of(chain: list[Any], manufacturer: str) -> str:
     component = WORDS.get(text_of(chain, "ComplexImageComponent").upper(), "") or own
     known = [WORDS[word] for word in (*words, text_of(chain, PHILIPS_PART).upper()) if word in WORDS]
     part = component or (known[0] if known else "magnitude")
-    other = FLOW | TILED if part == "phase" else FLOW | TILED | MADE
+    other = FLOW | TILED | (MADE - WEIGHTED if part == "phase" else MADE)
     return "" if set(words) & other else part
 
 

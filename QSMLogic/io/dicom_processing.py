@@ -22,6 +22,7 @@ CORRECTED = (
     "The phase was corrected for distortion ({said}), which interpolates across its wraps: export the uncorrected "
     "images (ND), of the magnitude too."
 )
+LOSSY = "The images were compressed with a loss, which disturbs phase most where it wraps: export them without a loss."
 SMOOTHED = "The phase was filtered by the scanner ({said}): export unfiltered images."
 INTERPOLATED = (
     "The images were interpolated from {columns} x {rows} to {others} x {more} voxels: the map is not sharper for it, "
@@ -69,7 +70,7 @@ def processing_of(chain: list[Any], part: str, manufacturer: str) -> Processing:
     corrected = [word for word in words if word in DISTORTION]
     if part not in ("phase", "real", "imaginary"):
         return Processing(corrected=bool(corrected))
-    problem, doubts = "", [_interpolated(chain)]
+    problem, doubts = "", [_interpolated(chain), LOSSY if text_of(chain, "LossyImageCompression") == "01" else ""]
     if part == "phase":
         problem = _filtered(chain, words)
         hint = _match(chain, SAYS_WEIGHTED)

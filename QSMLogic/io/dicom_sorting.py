@@ -22,6 +22,10 @@ UNCOMBINED = (
     "coil-combined images."
 )
 COILS_LEFT_OUT = "Images of {count} single coils were left out: the combined ones are used."
+UNCERTAIN = (
+    "Series {number} could belong to {count} acquisitions of the same protocol, and its header does not say which: "
+    "put the series of one into a folder of their own."
+)
 OTHER_CORRECTION = (
     "Of magnitude and phase only one was corrected for distortion: their edges may differ by millimetres. Export both "
     "uncorrected (ND)."
@@ -50,6 +54,16 @@ class Found:
         """The parts there are."""
         return {part for part, _ in self.volumes} - {FIELD_MAP}
 
+    @property
+    def moments(self) -> set[str]:
+        """When the images were acquired, as far as they say it."""
+        return moments(self.volumes)
+
+
+def moments(volumes: Volumes) -> set[str]:
+    """Return when images were acquired, as far as they say it: the parts of one scan share that."""
+    return {s.series.moment for several in volumes.values() for s in several} - {""}
+
 
 def sort_slices(slices: Iterable[Slice]) -> list[Found]:
     """Return the acquisitions that slices make, in the order of their series."""
@@ -57,7 +71,9 @@ def sort_slices(slices: Iterable[Slice]) -> list[Found]:
     for s in slices:
         plane = (s.size, tuple(np.round((*s.spacing, *s.axes), 2).tolist()))
         state = (s.processing.corrected, bool(s.processing.problem))
-        series[s.series.number, s.series.uid, (s.series.study, s.series.protocol, plane), state].append(s)
+        series[
+            s.series.number, s.series.uid, (s.series.study, s.series.patient, s.series.protocol, plane), state
+        ].append(s)
     found: list[Found] = []
     for (_, _, key, state), several in sorted(series.items(), key=lambda item: item[0][:2]):
         _add(found, key, state, several)
@@ -68,18 +84,27 @@ def sort_slices(slices: Iterable[Slice]) -> list[Found]:
 
 
 def _add(found: list[Found], key: tuple[Any, ...], state: tuple[Any, ...], slices: list[Slice]) -> None:
-    """Add a series to the latest acquisition it can be part of, or as one of its own."""
+    """Add a series to the acquisition it can be part of, or as one of its own.
+
+    Of several that lack it, the one that was acquired at the same time is taken, or else the latest.
+    """
     runs = told_apart(slices)
     repeated = len({run.repetition for run in runs}) > 1
     for run in runs:
         said = [run.doubt] if run.doubt else []
         coil = run.coil if is_single(run.coil) else ""
         mark = (key, state, coil, run.repetition)
-        latest = [each for each in found if (each.key, each.state, each.coil, each.repetition) == mark]
-        if latest and not set(run.volumes) & set(latest[-1].volumes):
-            latest[-1].volumes.update(run.volumes)
-            latest[-1].said += said
-            latest[-1].several |= repeated
+        alike = [each for each in found if (each.key, each.state, each.coil, each.repetition) == mark]
+        lacking = [each for each in alike if not set(run.volumes) & set(each.volumes)]
+        same_time = [each for each in lacking if each.moments & moments(run.volumes)]
+        if len(lacking) > 1 and not same_time:
+            for each in lacking:
+                each.said.append(UNCERTAIN.format(number=slices[0].series.number, count=len(lacking)))
+        if lacking:
+            own = (same_time or lacking)[-1]
+            own.volumes.update(run.volumes)
+            own.said += said
+            own.several |= repeated
         else:
             found.append(Found(dict(run.volumes), key, state, coil, run.repetition, repeated, said=said))
 

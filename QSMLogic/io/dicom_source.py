@@ -17,7 +17,7 @@ from .dicom import dicom_files, find_dicom
 from .dicom_headers import unreadable as errors
 from .nifti import Geometry
 
-IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesNumber"]
+IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "SeriesNumber"]
 
 ONE_FRAME = "1.2.840.10008.5.1.4.1.1.4"
 """Class of the images that have one frame in a file."""
@@ -74,7 +74,7 @@ def on_same_voxels(candidate: Candidate, geometry: Geometry) -> bool:
 def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
     """Return the images among DICOM files that lie on the voxels of a map.
 
-    Raises InputError where none does, where they are of several acquisitions or patients, or cannot be read.
+    Raises InputError where none does, where they are of several acquisitions, or cannot be read.
     """
     unreadable: list[str] = []
     found = find_dicom(dicom_files(files, unreadable), unreadable)
@@ -89,7 +89,7 @@ def source_of(files: Sequence[Path], geometry: Geometry) -> Source:
     stacks = _matching(matching[0], geometry)
     paths = list(dict.fromkeys(frame.path for stack in stacks for frame in stack.frames))
     identities = {path: _identity(path) for path in paths}
-    _refuse_several(identities)
+    _refuse_nameless(identities)
     slices = []
     for k in range(stacks[0].geometry.shape[2]):
         frames = [stack.frames[k] for stack in stacks]
@@ -117,7 +117,7 @@ def _differs(found: Sequence[Candidate], geometry: Geometry, broken: Sequence[st
 
 
 def _identity(path: Path) -> dict[str, str]:
-    """Return what an image is called by, its patient and series, empty where it does not say that."""
+    """Return what an image is called by, and its series, empty where it does not say that."""
     header = _read(path, IDENTITY)
     try:
         return {word: str(header.get(word) or "") for word in IDENTITY}
@@ -142,16 +142,12 @@ def _series_number(identity: Mapping[str, str]) -> int:
     return int(said[:12]) if said.isdecimal() else 0
 
 
-def _refuse_several(identities: Mapping[Path, Mapping[str, str]]) -> None:
-    """Refuse images of several patients or studies, and such as cannot be referred to."""
+def _refuse_nameless(identities: Mapping[Path, Mapping[str, str]]) -> None:
+    """Refuse images that cannot be referred to."""
     for path, identity in identities.items():
         lacking = [word for word in IDENTITY[:4] if not identity[word]]
         if lacking:
             raise InputError(f"{path.name} has no {lacking[0]}, which a link to it needs. Export it again.")
-    for word, kind in (("StudyInstanceUID", "studies"), ("PatientID", "patients")):
-        several = {identity[word] for identity in identities.values()}
-        if len(several) > 1:
-            raise InputError(f"The DICOM images are of {len(several)} {kind}: give those of one.")
 
 
 def _reference(identity: Mapping[str, str], index: int) -> Reference:

@@ -70,6 +70,7 @@ def images_of(stored: Stored, sources: Sources, warnings: list[str]) -> Images:
     read, scale = dict(stored.values), None
     if "real" in read:
         _refuse_other_count(read, "real", "imaginary")
+        _refuse_offset(read["real"], read["imaginary"])
         read["magnitude"], read["phase"] = magnitude_phase(read["real"], read["imaginary"])
     elif "phase" in read:
         scale = _scale(stored, sources, warnings)
@@ -148,6 +149,15 @@ def _scale(stored: Stored, sources: Sources, warnings: list[str]) -> PhaseScale:
             "Name its scale with --phase-scale if that is wrong."
         )
     return scale
+
+
+def _refuse_offset(real: np.ndarray, imaginary: np.ndarray) -> None:
+    """Refuse parts without a negative value: noise alone has both signs, so zero is stored as another number."""
+    if min(float(np.min(part, where=np.isfinite(part), initial=np.inf)) for part in (real, imaginary)) >= 0:
+        raise InputError(
+            "The real and imaginary images hold no negative value: they are stored with an offset that the header does "
+            "not name. Export them with their rescale, or export the phase."
+        )
 
 
 def _doubt(phase: np.ndarray, named: str, warnings: list[str]) -> None:
