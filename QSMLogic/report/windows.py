@@ -50,6 +50,12 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "local_phase": Window("Local phase", "rad", -0.8, 0.8),
         "simulated_field": Window("Simulated field", "ppm", -0.05, 0.05),
         "field_misfit": Window("Field misfit", "ppm", -0.02, 0.02),
+        "swi": Window("Susceptibility-weighted magnitude", ""),
+        "swi_phase": Window("High-pass filtered phase", "rad", -1, 1),
+        "swi_projection": Window("Projected susceptibility-weighted magnitude", ""),
+        "tswi": Window("True susceptibility-weighted magnitude", ""),
+        "tswi_projection": Window("Projected true susceptibility-weighted magnitude", ""),
+        "smwi": Window("Susceptibility map-weighted magnitude", ""),
     }
 )
 """By the names of the data in the pipeline."""
