@@ -142,6 +142,8 @@ def run_stage(
 
 def _refuse(record: Method, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raise InputError where a method lacks data or echoes."""
+    if data.get("echo_times") is not None:
+        refuse_few_echoes(record.label, record.fewest_echoes, len(data["echo_times"]))
     missing = [name for name in record.needs(**parameters) if data.get(name) is None]
     if missing:
         needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
@@ -149,8 +151,6 @@ def _refuse(record: Method, parameters: Mapping[str, Any], data: Mapping[str, An
         labels = [p.info.label.lower() for p in record.parameters if p.name in switches]
         remedy = f": give it, or turn off the {' and the '.join(labels)}" if labels else ""
         raise InputError(f"{record.label} needs {needed}, which is not given{remedy}.")
-    if "echo_times" in record.inputs:
-        refuse_few_echoes(record.label, record.fewest_echoes, len(data["echo_times"]))
 
 
 def _check_stage_memory(record: Method, data: Mapping[str, Any]) -> None:

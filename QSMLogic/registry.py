@@ -250,8 +250,8 @@ def method(
 def refuse_few_echoes(label: str, fewest: int, echoes: int) -> None:
     """Raise InputError where a method needs more echoes than there are."""
     if echoes < fewest:
-        there = "one" if echoes == 1 else f"{echoes}"
-        raise InputError(f"{label} needs {fewest} echoes or more, and there is {there}: leave it out.")
+        there = "there is one" if echoes == 1 else f"there are {echoes}"
+        raise InputError(f"{label} needs {fewest} echoes or more, and {there}: leave it out, or take another method.")
 
 
 def _refuse_unknown_words(record: Method) -> None:
