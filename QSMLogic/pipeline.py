@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,13 +144,19 @@ def _refuse(record: Method, parameters: Mapping[str, Any], data: Mapping[str, An
     """Raise InputError where a method lacks data or echoes."""
     if data.get("echo_times") is not None:
         refuse_few_echoes(record.label, record.fewest_echoes, len(data["echo_times"]))
-    missing = [name for name in record.needs(**parameters) if data.get(name) is None]
-    if missing:
-        needed = ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in missing)
-        switches = [switch for switch, names in record.needed_by.items() if set(names) & set(missing)]
-        labels = [p.info.label.lower() for p in record.parameters if p.name in switches]
-        remedy = f": give it, or turn off the {' and the '.join(labels)}" if labels else ""
-        raise InputError(f"{record.label} needs {needed}, which is not given{remedy}.")
+    if missing := _in_words(record.inputs, data):
+        raise InputError(f"{record.label} needs {missing}, which is not given.")
+    values = record.settings(**parameters)
+    for switch, names in record.needed_by.items():
+        missing = _in_words(names, data)
+        if values[switch] and missing:
+            label = next(p.info.label for p in record.parameters if p.name == switch)
+            raise InputError(f"{record.label}: {label} needs {missing}, which is not given: give it, or turn that off.")
+
+
+def _in_words(names: Iterable[str], data: Mapping[str, Any]) -> str:
+    """Those of the data that are not there, and how to give them."""
+    return ", ".join(IN_WORDS.get(n, n.replace("_", " ")) for n in names if data.get(n) is None)
 
 
 def _check_stage_memory(record: Method, data: Mapping[str, Any]) -> None:

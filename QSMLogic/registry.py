@@ -150,12 +150,6 @@ class Method:
     needed_by: Mapping[str, tuple[str, ...]]
     """Names of optional data that it must be given where a switch is on, by the switch's name."""
 
-    def needs(self, **chosen: Any) -> tuple[str, ...]:
-        """Return the names of the data that it must be given with these settings."""
-        values = self.settings(**chosen)
-        more = [name for switch, names in self.needed_by.items() if values[switch] for name in names]
-        return (*self.inputs, *more)
-
     def settings(self, **chosen: Any) -> dict[str, Any]:
         """Return every parameter's value, defaults filled in; InputError for unknown names and bad values."""
         known = {p.name: p for p in self.parameters}

@@ -118,7 +118,8 @@ def test_a_default_out_of_range_and_a_foreign_type_are_refused():
 
 BINDABLE = {
     *("phase", "magnitude", "echo_times", "field_strength", "grid", "valid", "given_mask", "weights", "labels"),
-    *(output for stage in STAGES.values() for output in stage.outputs),
+    *("r2", "eroded_mask"),
+    *(output for methods in METHODS.values() for method in methods.values() for output in method.outputs),
 }
 
 
