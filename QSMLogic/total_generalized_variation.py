@@ -79,14 +79,18 @@ def inverted(
     """
 
     def solved(free: bool, report: Progress) -> np.ndarray:
-        coarse, begun, states = data.coarser(), 0.0, None
-        if coarse is not None:
-            begun = COARSE_SHARE
-            level = _Level(coarse, misfit_of(coarse), slopes, free)
-            level.solve(tolerance * FRESH_TOLERANCE, iterations, part(report, 0, begun))
-            states = [data.refined(coarse, state) for state in level.states]
+        states = begun(free, part(report, 0, COARSE_SHARE))
         level = _Level(data, misfit_of(data), slopes, free, states)
-        return level.solve(tolerance * (1 if begun else FRESH_TOLERANCE), iterations, part(report, begun, 1))
+        last = tolerance * (FRESH_TOLERANCE if states is None else 1)
+        return level.solve(last, iterations, part(report, COARSE_SHARE, 1))
+
+    def begun(free: bool, report: Progress) -> list[np.ndarray] | None:
+        coarse = data.coarser()
+        if coarse is None:
+            return None
+        level = _Level(coarse, misfit_of(coarse), slopes, free)
+        level.solve(tolerance * FRESH_TOLERANCE, iterations, report)
+        return [data.refined(coarse, state) for state in level.states]
 
     if exterior != "auto":
         return solved(exterior == "free", progress)
@@ -125,12 +129,12 @@ class _Level:
         waves = _Waves(self.grid, self.data.kernel, self.misfit.penalty, self.slopes, fixed)
         x: np.ndarray | None = None
         through: np.ndarray | None = None
-        slopes: np.ndarray | None = None
+        slopes: list[np.ndarray] | None = None
         for iteration in range(iterations):
             right, falls = self._differences(x, slopes)
             self._bends(slopes, falls)
-            spectra = [transform(fall) for fall in falls]
-            slopes = falls  # their memory, until they are known
+            slopes = None
+            spectra = [transform(falls.pop(0)) for _ in range(3)]
             image, through = transform(self._misfit(through)), None
             spectrum = transform(right)
             del right
@@ -138,9 +142,9 @@ class _Level:
             previous, x = x, inverse(spectrum, self.grid.shape)
             through = inverse(image, self.grid.shape)
             del spectrum, image
-            for axis in range(3):
-                slopes[axis] = inverse(spectra.pop(0), self.grid.shape)
+            slopes = [inverse(spectra.pop(0), self.grid.shape) for _ in range(3)]
             change = relative_change(x, previous, self.data.window.mask)
+            del previous
             progress(converged(change**2, tolerance**2, iteration / iterations), "")
             if change < tolerance:
                 break
@@ -161,9 +165,12 @@ class _Level:
         each(fill, self.parts)
         return out
 
-    def _differences(self, x: np.ndarray | None, slopes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _differences(
+        self, x: np.ndarray | None, slopes: list[np.ndarray] | None
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Bring the first term's t to the new map and slopes; return what flows back to the map, and to the slopes."""
-        right, falls = np.zeros(self.grid.shape, np.float32), np.empty((3, *self.grid.shape), np.float32)
+        right = np.zeros(self.grid.shape, np.float32)
+        falls = [np.empty(self.grid.shape, np.float32) for _ in range(3)]
         bound, state = np.float32(SHRINKAGE), self.states[1]
 
         def fill(slab: slice) -> np.ndarray:
@@ -173,13 +180,13 @@ class _Level:
                 if x is not None and slopes is not None:
                     step = after(x, axis, slab)
                     step *= np.float32(1 / size)
-                    step -= slopes[axis, slab]
+                    step -= slopes[axis][slab]
                     step *= np.float32(OVER_RELAXATION)
                     here += step
                 rest = np.clip(here, -bound, bound)
                 rest *= self.counts[axis, slab]
                 flux = _flux(here, rest, self.slopes.penalty)
-                np.negative(flux, out=falls[axis, slab])
+                np.negative(flux, out=falls[axis][slab])
                 flux *= np.float32(1 / size)
                 return_after(right[slab], flux, axis)
                 if axis == 0:
@@ -195,13 +202,13 @@ class _Level:
             right[slab.stop % self.grid.shape[0]] += leaving
         return right, falls
 
-    def _bends(self, slopes: np.ndarray | None, falls: np.ndarray) -> None:
+    def _bends(self, slopes: list[np.ndarray] | None, falls: list[np.ndarray]) -> None:
         """Bring the second term's t to the new slopes, and add what flows back to the slopes."""
         bound, state = np.float32(self.slopes.bend_shrinkage), self.states[2]
         sizes = self.grid.voxel_size
 
-        def fill(slab: slice) -> tuple[np.ndarray, np.ndarray]:
-            back, on = (np.zeros((3, *self.grid.shape[1:]), np.float32) for _ in range(2))
+        def fill(slab: slice) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+            back, on = np.zeros(self.grid.shape[1:], np.float32), {}
             for place, (one, other) in enumerate(PAIRS):
                 difference, back_flow = (before, return_before) if one == other else (after, return_after)
                 here = state[place, slab]
@@ -215,16 +222,17 @@ class _Level:
                 flux = _flux(here, rest, self.slopes.bend_penalty)
                 for part_of, along in {(one, other), (other, one)}:
                     flow = flux * np.float32(1 / sizes[along])
-                    back_flow(falls[part_of, slab], flow, along)
+                    back_flow(falls[part_of][slab], flow, along)
                     if along == 0 and one == other:
-                        back[part_of] += flow[0]
+                        back += flow[0]
                     elif along == 0:
-                        on[part_of] += flow[-1]
+                        on[part_of] = flow[-1].copy()
             return back, on
 
         for slab, (back, on) in zip(self.parts, each(fill, self.parts), strict=True):
-            falls[:, slab.start - 1] -= back
-            falls[:, slab.stop % self.grid.shape[0]] += on
+            falls[0][slab.start - 1] -= back
+            for part_of, flow in on.items():
+                falls[part_of][slab.stop % self.grid.shape[0]] += flow
 
 
 class _Waves:

@@ -29,7 +29,7 @@ MOST_STEPS = 200
     cite=("Liu2017",),
     sentence="Susceptibility was computed from the total field, without background removal, by preconditioned total "
     "field inversion (TFI, share of edges {edges:g}, regularisation weight {regularization})",
-    volumes=25,
+    volumes=19.5,
 )
 def tfi(
     total_field: np.ndarray,
