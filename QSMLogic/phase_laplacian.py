@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 from scipy.ndimage import binary_erosion
 
 from .constants import GAMMA_BAR
 from .errors import InputError
 from .grid import Grid
 from .laplace import Laplace
+from .parallel import threads
 from .phase_quality import wrapped
 from .progress import Progress
 from .solvers import conjugate_gradients
@@ -27,6 +29,40 @@ def laplacian_of_wrapped(phase: np.ndarray, mask: np.ndarray, grid: Grid) -> np.
         total[here] += flow
         total[there] -= flow
     return total
+
+
+class LaplacianUnwrapper:
+    """Unwraps images of one box: the cosine transform inverts the Laplacian, which no wrap disturbs.
+
+    What it returns differs from the true phase by a field that is harmonic in the mask. Source: Schofield2003.
+    """
+
+    def __init__(self, mask: np.ndarray, grid: Grid) -> None:
+        """mask: (x, y, z) bool; the grid is of its shape."""
+        self.mask, self.grid = mask, grid
+        self.inverse = _inverse_laplacian(grid)
+
+    def __call__(self, phase: np.ndarray) -> np.ndarray:
+        """Return phase (x, y, z; rad, wrapped) without wraps; of no meaning outside the mask."""
+        source = laplacian_of_wrapped(phase, self.mask, self.grid)
+        smooth = scipy.fft.dctn(source, workers=threads(), overwrite_x=True)
+        smooth *= self.inverse
+        smooth = scipy.fft.idctn(smooth, workers=threads(), overwrite_x=True)
+        rest = (phase - smooth)[self.mask]
+        return smooth + np.arctan2(np.sin(rest).mean(), np.cos(rest).mean())
+
+
+def _inverse_laplacian(grid: Grid) -> np.ndarray:
+    """Inverse of the Laplacian of differences in the cosine basis, 0 for the constant."""
+    x, y, z = (
+        ((2 * np.cos(np.pi * np.arange(n) / n) - 2) / s**2).astype(np.float32)
+        for n, s in zip(grid.shape, grid.voxel_size, strict=True)
+    )
+    values = x[:, None, None] + y[:, None] + z
+    values[0, 0, 0] = 1
+    np.divide(1, values, out=values)
+    values[0, 0, 0] = 0
+    return values
 
 
 def field_laplacian(

@@ -142,16 +142,30 @@ MAP_TRUTHS: dict[str, Callable[[Phantom], np.ndarray]] = {
 }
 """What the maps beside chi should be, by their names."""
 
+WEIGHTED = ("swi", "tswi", "smwi")
+"""Maps that are a magnitude in which veins are darker."""
+
+BLOOD, WHITE_MATTER = 11, 8
+
+
+def veins_left(image: np.ndarray, phantom: Phantom) -> float:
+    """Return how bright veins are beside white matter, percent of what they are in the magnitude."""
+    mean = np.sqrt(np.square(phantom.scan.magnitude).mean(axis=3))
+    blood, tissue = (phantom.mask & (phantom.labels == label) for label in (BLOOD, WHITE_MATTER))
+    weighted, plain = (float(of[blood].mean() / of[tissue].mean()) for of in (image, mean))
+    return 100 * weighted / plain
+
 
 def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
     """Return how far a stage's first output is from the truth, by measures of which less is better (percent).
 
     Compared in the whole brain: what a method drops counts as zero. Further maps: the error of each whose truth is
-    known.
+    known, and what is left of veins where they should be dark.
     """
     if stage == "maps":
         known = {name: MAP_TRUTHS[name](phantom) for name in outcome.outputs if name in MAP_TRUTHS}
-        return {name: metrics.nrmse(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
+        found = {name: metrics.nrmse(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
+        return found | {n: veins_left(image, phantom) for n, image in outcome.outputs.items() if n in WEIGHTED}
     kind, mask, scan = next(iter(outcome.outputs)), phantom.mask, phantom.scan
     made = outcome.outputs[kind]
     if kind == "mask":

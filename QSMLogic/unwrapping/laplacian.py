@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 
 from ..grid import Grid
-from ..parallel import threads
-from ..phase_laplacian import laplacian_of_wrapped
+from ..phase_laplacian import LaplacianUnwrapper
 from ..progress import Progress, no_progress
 from ..registry import method
 from ..spanning_tree import Crop
@@ -37,26 +35,8 @@ def laplacian(phase: np.ndarray, mask: np.ndarray, grid: Grid, progress: Progres
     """
     crop = Crop(mask, grid)
     out = crop.cut(phase)
-    inverse = _inverse_laplacian(grid.with_shape(crop.mask.shape))
+    unwrapped = LaplacianUnwrapper(crop.mask, grid.with_shape(crop.mask.shape))
     for echo in range(phase.shape[3]):
         progress(echo / phase.shape[3], f"unwrapping echo {echo + 1}")
-        source = laplacian_of_wrapped(out[..., echo], crop.mask, grid)
-        smooth = scipy.fft.dctn(source, workers=threads(), overwrite_x=True)
-        smooth *= inverse
-        smooth = scipy.fft.idctn(smooth, workers=threads(), overwrite_x=True)
-        rest = (out[..., echo] - smooth)[crop.mask]
-        out[..., echo] = smooth + np.arctan2(np.sin(rest).mean(), np.cos(rest).mean())
+        out[..., echo] = unwrapped(out[..., echo])
     return crop.paste(out)
-
-
-def _inverse_laplacian(grid: Grid) -> np.ndarray:
-    """Inverse of the Laplacian of differences in the cosine basis, 0 for the constant."""
-    x, y, z = (
-        ((2 * np.cos(np.pi * np.arange(n) / n) - 2) / s**2).astype(np.float32)
-        for n, s in zip(grid.shape, grid.voxel_size, strict=True)
-    )
-    values = x[:, None, None] + y[:, None] + z
-    values[0, 0, 0] = 1
-    np.divide(1, values, out=values)
-    values[0, 0, 0] = 0
-    return values
