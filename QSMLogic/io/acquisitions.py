@@ -73,8 +73,7 @@ def choose(candidates: Sequence[Candidate], wanted: str | None = None) -> Candid
         if not usable and len(candidates) == 1:
             return candidates[0]
         if not usable:
-            said = "; ".join(f"{candidate.name}: {candidate.problem}" for candidate in candidates)
-            raise InputError(f"None of {len(candidates)} acquisitions can be used: {said}")
+            raise InputError(f"None of {len(candidates)} acquisitions can be used: {_problems(candidates)}")
         raise InputError(f"There are {len(candidates)} acquisitions: name one with --acquisition ({listed}).")
     if wanted.isdecimal() and 1 <= int(wanted) <= len(candidates):
         return candidates[int(wanted) - 1]
@@ -82,6 +81,14 @@ def choose(candidates: Sequence[Candidate], wanted: str | None = None) -> Candid
     if len(named) != 1:
         raise InputError(f"Acquisition {wanted!r} is none of them, or several: name one by its number ({listed}).")
     return named[0]
+
+
+def _problems(candidates: Sequence[Candidate]) -> str:
+    """Return why acquisitions cannot be used, each reason once."""
+    named: dict[str, dict[str, None]] = {}
+    for candidate in candidates:
+        named.setdefault(candidate.problem, {})[candidate.name] = None
+    return " ".join(f"{', '.join(names)}: {problem}" for problem, names in named.items())
 
 
 def read_acquisition(candidate: Candidate) -> Loaded:

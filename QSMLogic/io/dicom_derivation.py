@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .. import __version__
-from ..methods import STAGES
 from ..settings import Settings, Step
 
 LONGEST = 1024
 """Characters that a short text (ST) holds."""
+
+NONE = "none"
+"""The method of a stage that does nothing."""
 
 UNKNOWN = "settings not recorded"
 
@@ -22,7 +24,8 @@ def derivation(settings: Settings | None) -> str:
         return f"{begin}; written by SlicerQSM {__version__}; {UNKNOWN}."
     begin += f" by SlicerQSM {__version__}. "
     for values in (True, False):
-        said = [f"{stage}: {' + '.join(_step(step, values) for step in settings.steps(stage))}" for stage in STAGES]
+        steps = {stage: [s for s in settings.steps(stage) if s.method != NONE] for stage in settings.stages}
+        said = [f"{stage}: {' + '.join(_step(s, values) for s in some)}" for stage, some in steps.items() if some]
         said += ["two passes"] * settings.two_pass
         text = (begin + "; ".join(said) + ".").encode("ascii", "replace").decode()
         if len(text) <= LONGEST:
