@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from QSMLogic.errors import InputError
@@ -13,7 +14,7 @@ from QSMLogic.settings import Settings, Step
 
 def asks(settings: Settings, datum: str) -> bool:
     """Tell whether a method that will be carried out needs a datum, such as "labels" or "given_mask"."""
-    return any(datum in method.needs(**step.parameters) for method, step in _carriedOut(settings))
+    return any(datum in _needs(method, step) for method, step in _carriedOut(settings))
 
 
 def takes(settings: Settings, datum: str) -> bool:
@@ -29,16 +30,21 @@ def refuseUnfit(settings: Settings, echoes: int, magnitudes: Any) -> None:
     made: set[str] = set()
     for step in settings.maps:
         method = METHODS["maps"][step.method]
-        needed = method.needs(**step.parameters)
+        needed = _needs(method, step)
         if "magnitude" in needed and not magnitudes:
             raise InputError(f"{method.label} needs magnitude images: choose them, or remove this map.")
-        if "echo_times" in needed:
-            refuse_few_echoes(method.label, method.fewest_echoes, echoes)
+        refuse_few_echoes(method.label, method.fewest_echoes, echoes)
         for datum in needed:
             makers = [other.label for other in METHODS["maps"].values() if datum in other.outputs]
             if makers and datum not in made:
                 raise InputError(f"{method.label} starts from another map: add one of {', '.join(makers)} before it.")
         made |= set(method.outputs)
+
+
+def _needs(method: Method, step: Step) -> tuple[str, ...]:
+    """Return the names of the data that a method has to be given with the step's parameters."""
+    switched = (names for switch, names in method.needed_by.items() if step.parameters[switch])
+    return (*method.inputs, *chain.from_iterable(switched))
 
 
 def _carriedOut(settings: Settings) -> Iterator[tuple[Method, Step]]:

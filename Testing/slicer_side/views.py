@@ -22,6 +22,7 @@ IN_3D = (
     "vtkMRMLViewDisplayableManager",
     "vtkMRMLModelDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLVolumeRenderingDisplayableManager",
     "vtkMRMLColorLegendDisplayableManager",
 )
 

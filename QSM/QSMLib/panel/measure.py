@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import qt
@@ -12,9 +11,12 @@ from slicer.i18n import tr as _
 from ..maps import isSusceptibility, referenceOf
 from ..measurement import MEAN, NONE, Measurement, measure, rereference
 from ..regions import Choice, choicesOf
+from ..rendering import areSurfacesShown, showSurfaces
+from ..reproduce import fileName
 from ..stored import Stored, StoredNode, Together
 from .reference_box import showReferences
 from .section import Section
+from .windows import lookAtAll, savePath
 
 MAP_ROLE = "measureMaps"
 """References of the parameter node to the maps to measure."""
@@ -35,6 +37,7 @@ NAMES = {
     "saveButton": "measure_save",
     "chartButton": "measure_chart",
     "rereferenceButton": "measure_rereference",
+    "surfaces": "measure_surfaces",
 }
 """Names of the widgets in Qt, by which scripts find them."""
 
@@ -80,6 +83,7 @@ class MeasureSection(Section):
         panel.connect(self.mapsSelector, "checkedNodesChanged()", self._chooseMaps)
         panel.connect(self.regionsSelector, "nodeActivated(vtkMRMLNode*)", self._chooseRegions)
         panel.connect(self.referenceBox, "currentIndexChanged(int)", self._chooseReference)
+        panel.connect(self.surfaces, "toggled(bool)", self._showSurfaces)
         panel.connect(self.measureButton, "clicked()", self._measure)
         panel.connect(self.saveButton, "clicked()", self._save)
         panel.connect(self.chartButton, "clicked()", self._showChart)
@@ -103,6 +107,8 @@ class MeasureSection(Section):
             self.mapsSelector.check(node)
         self.regionsSelector.setCurrentNode(regions)
         showReferences(self.referenceBox, self._regions(), chosen.measureReference)
+        self.surfaces.enabled = regions is not None and regions.IsA("vtkMRMLSegmentationNode")
+        self.surfaces.checked = self.surfaces.enabled and areSurfacesShown(regions)
         self.measureButton.enabled = bool(maps) and regions is not None
         self.measureButton.toolTip = _("Measure the maps in the regions.") if maps else _("Choose a map.")
         self.rereferenceButton.enabled = chosen.measureReference != NONE and any(isSusceptibility(n) for n in maps)
@@ -138,9 +144,12 @@ class MeasureSection(Section):
         self.referenceBox.toolTip = _("What becomes zero in susceptibility maps; the zero of other maps is fixed.")
         for box in (self.mapsSelector, self.regionsSelector, self.referenceBox):
             box.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)  # a long name leaves the panel narrow
+        self.surfaces = qt.QCheckBox(_("Regions in 3-D"))
+        self.surfaces.toolTip = _("Show the segments as surfaces in the 3-D view.")
         self.measureButton = qt.QPushButton(_("Measure"))
         form.addRow(_("Maps:"), self.mapsSelector)
         form.addRow(_("Regions:"), self.regionsSelector)
+        form.addRow("", self.surfaces)
         form.addRow(_("Reference:"), self.referenceBox)
         self.column.addWidget(self.measureButton)
 
@@ -198,6 +207,11 @@ class MeasureSection(Section):
     def _chooseReference(self) -> None:
         self.choices.measureReference = self.referenceBox.itemData(self.referenceBox.currentIndex)
 
+    def _showSurfaces(self) -> None:
+        with slicer.util.WaitCursor():
+            showSurfaces(self.panel.scene, self.choices.measureRegions, self.surfaces.checked)
+        lookAtAll()
+
     def _measure(self) -> None:
         chosen, scene = self.choices, self.panel.scene
         with slicer.util.WaitCursor():
@@ -208,14 +222,11 @@ class MeasureSection(Section):
         self.refresh()
 
     def _save(self) -> None:
-        path = qt.QFileDialog.getSaveFileName(
-            self.frame, _("Save the table"), f"{self.table.GetName()}{CSV}", f"{_('Table')} (*{CSV})"
-        )
-        if not path:
+        path = savePath(self.frame, _("Save the table"), fileName(self.table.GetName()), CSV)
+        if path is None:
             return
-        named = Path(path) if path.lower().endswith(CSV) else Path(path + CSV)
-        self.measurement.writeCsv(named, overwrite=named == Path(path))  # the dialogue has asked about its own name
-        self.panel.say(_("Saved {path}.").format(path=named))
+        self.measurement.writeCsv(path, overwrite=True)  # the dialogue has asked
+        self.panel.say(_("Saved {path}.").format(path=path))
 
     def _showChart(self) -> None:
         if not self.charts or any(chart.GetScene() is None for chart in self.charts):

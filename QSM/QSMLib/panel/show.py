@@ -13,11 +13,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .. import display
+from .. import display, figure, rendering
+from ..reproduce import fileName
 from ..results import MASK_ROLE
 from ..volumes import shownNode
 from .editors import narrow
 from .section import Section
+from .windows import lookAtAll, savePath
 
 OTHER = "other"
 """Entry of the menu of colours beside the module's own."""
@@ -55,11 +57,18 @@ class ShowSection(Section):
         self.opacity.value = shown.opacity
         self.opacity.enabled = shown.map is not None and shown.background is not None
         self.linked.checked = shown.linked
-        for widget in (self.thresholded, self.colours, self.resetButton, self.fitButton):
+        for widget in (self.thresholded, self.colours, self.resetButton, self.fitButton, self.figureButton):
             widget.enabled = shown.map is not None
         masks = _masksOf(shown.map)
         self.outline.enabled = masks is not None
         self.outline.checked = masks is not None and display.isMaskShown(masks)
+        self.inSpace.enabled = rendering.canShow3D(shown.map)
+        self.inSpace.checked = self.inSpace.enabled and rendering.isShown3D(shown.map)
+        self.inSpace.toolTip = (
+            _("Show what has more than 0.1 ppm, veins and nuclei, in the 3-D view.")
+            if self.inSpace.enabled
+            else _("Only a map of susceptibility can be shown in 3-D.")
+        )
         self._refreshThreshold(shown.map)
         self._refreshColours(shown.map)
 
@@ -120,15 +129,24 @@ class ShowSection(Section):
         self.outline = qt.QCheckBox(_("Outline of the mask"))
         self.outline.name = "showMaskCheckBox"
         self.outline.toolTip = _("Draw the edge of the mask that the map was computed in.")
+        self.inSpace = qt.QCheckBox(_("In 3-D"))
+        self.inSpace.name = "show3DCheckBox"
         self.fitButton = qt.QPushButton(_("Fit views"))
         self.fitButton.name = "showFitButton"
         self.fitButton.toolTip = _("Centre the slice views on the map.")
         row = qt.QHBoxLayout()
         row.addWidget(self.linked)
         row.addWidget(self.outline)
+        row.addWidget(self.inSpace)
         row.addStretch(1)
-        row.addWidget(self.fitButton)
         form.addRow(row)
+        self.figureButton = qt.QPushButton(_("Save figure..."))
+        self.figureButton.name = "showFigureButton"
+        self.figureButton.toolTip = _("Write the maps of this run, where the views cut them, in fixed greys as a PNG.")
+        buttons = qt.QHBoxLayout()
+        buttons.addWidget(self.fitButton)
+        buttons.addWidget(self.figureButton)
+        form.addRow(buttons)
 
     def _connect(self) -> None:
         connect, scene = self.panel.connect, self.panel.scene
@@ -142,6 +160,8 @@ class ShowSection(Section):
         connect(self.resetButton, "clicked()", lambda: display.resetWindow(self.mapMenu.currentNode()))
         connect(self.linked, "toggled(bool)", lambda: display.setLinked(scene, self.linked.checked))
         connect(self.outline, "toggled(bool)", self._showOutline)
+        connect(self.inSpace, "toggled(bool)", self._show3D)
+        connect(self.figureButton, "clicked()", self._saveFigure)
         connect(self.fitButton, "clicked()", lambda: display.fitViews(scene, self.mapMenu.currentNode()))
 
     def _chooseVolumes(self) -> None:
@@ -171,6 +191,22 @@ class ShowSection(Section):
 
     def _showOutline(self) -> None:
         display.showMask(_masksOf(self.mapMenu.currentNode()), self.outline.checked)
+
+    def _show3D(self) -> None:
+        with slicer.util.WaitCursor():
+            logic = slicer.modules.volumerendering.logic()
+            rendering.show3D(self.panel.scene, self.mapMenu.currentNode(), logic, self.inSpace.checked)
+        lookAtAll()
+
+    def _saveFigure(self) -> None:
+        node = self.mapMenu.currentNode()
+        path = savePath(self.frame, _("Save the figure"), fileName(node.GetName()), figure.ENDING)
+        if path is None:
+            return
+        maps = figure.mapsOfRun(self.panel.scene, node)
+        with slicer.util.WaitCursor():
+            figure.writeFigure(path, self.panel.scene, maps, self.behindMenu.currentNode())
+        self.panel.say(_("Saved {path}.").format(path=path))
 
     def _refreshThreshold(self, node: Any) -> None:
         limits = display.thresholdOf(node) if node is not None else None

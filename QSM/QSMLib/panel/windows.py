@@ -1,0 +1,33 @@
+"""Dialogues and views that several sections use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from QSMLogic.errors import InputError
+
+
+def savePath(parent: Any, title: str, name: str, ending: str) -> Path | None:
+    """Ask for a file to write, and return its path, with its ending; None where nothing was chosen.
+
+    Raises InputError where the dialogue could not ask about a file that exists, as its ending was not typed.
+    """
+    asked = qt.QFileDialog.getSaveFileName(parent, title, f"{name}{ending}", f"{_('Files')} (*{ending})")
+    if not asked:
+        return None
+    path = Path(asked if asked.lower().endswith(ending) else asked + ending)
+    if str(path) != asked and path.exists():
+        raise InputError(f"{path} exists already: choose another name.")
+    return path
+
+
+def lookAtAll() -> None:
+    """Turn the 3-D views to everything in them."""
+    layouts = slicer.app.layoutManager()
+    if layouts is not None:  # there is none without a main window
+        layouts.resetThreeDViews()
