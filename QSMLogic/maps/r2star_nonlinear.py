@@ -76,21 +76,16 @@ def r2star_nonlinear(
 
     Source: Feng2013, the first moment, with one coil.
 
-    Notes: it starts from the log-linear fit. The noise is estimated from the finest detail of the echo that has the
-    least of it, and taken to be the same everywhere: parallel imaging and filters make it vary, and several coils whose
-    squares were summed have a higher floor.
+    Notes: it starts from the log-linear fit. The noise is estimated from the finest detail of the first echo, the
+    farthest from the floor, and taken to be the same everywhere: parallel imaging and filters make it vary, and several
+    coils whose squares were summed have a higher floor.
     """
     signal = Signal(magnitude, mask, grid, echo_times)
     dephasing = Dephasing.wanted(total_field, field_strength, correct=gradient_correction)
     progress(0.0, "noise level")
-    deviation = _noise(magnitude, mask) if noise is None else noise
+    deviation = noise_level(np.nan_to_num(magnitude[..., 0]), mask) if noise is None else noise
     solve = partial(_solve, noise=deviation, iterations=iterations)
     return decay_maps(signal, dephasing, Decay(solve, FEWEST, LABEL), part(progress, 0.1, 1.0))
-
-
-def _noise(magnitude: np.ndarray, mask: np.ndarray) -> float:
-    """Least noise of an echo: structure adds to it, and the noise itself is the same in all."""
-    return min(noise_level(np.nan_to_num(magnitude[..., echo]), mask) for echo in range(magnitude.shape[3]))
 
 
 def _solve(
