@@ -368,6 +368,20 @@ def test_magnitude_images_that_nobody_meant(tiny_head, tmp_path, capsys):
     assert outcomes_of(tmp_path / "out")["sub-a"][0] == "nothing"
 
 
+def test_the_magnitude_of_a_field_map_is_that_of_no_other(tiny_head, tmp_path):
+    """To BIDS sub-a_magnitude would be that of sub-a_acq-fast_fieldmap too."""
+    root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
+    for name in ("sub-a", "sub-a_acq-fast", "sub-a_acq-fast_run-2"):
+        put_echoes(root, name, tiny_head)
+    assert bids(root, out) == 0
+    assert {path.name for path in (out / "sub-a" / "fmap").glob("*_magnitude.nii.gz")} == {
+        "sub-a_acq-MEGRE_magnitude.nii.gz",
+        "sub-a_acq-fastMEGRE_magnitude.nii.gz",
+        "sub-a_acq-fast_run-2_magnitude.nii.gz",
+    }
+    assert not {issue for issue in validated(out) if issue[0] == "error"}
+
+
 def test_phase_without_magnitude(tiny_head, tmp_path):
     root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
     put_echoes(root, "sub-a", tiny_head, parts=("phase",))

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,16 @@ def test_a_name_that_contradicts_its_folder(root, tiny_head):
     unit = only(root)
     assert unit.name == "sub-a_ses-1"
     assert "lies in the folder of sub-a_ses-1, which its name contradicts" in unit.candidate.problem
+
+
+def test_a_stray_among_the_images_of_another_is_told_as_what_it_is(root, tiny_head):
+    folder = put_echoes(root, "sub-a", tiny_head)
+    stray = folder / "sub-b_echo-1_part-phase_MEGRE.nii.gz"
+    shutil.copy(folder / "sub-a_echo-1_part-phase_MEGRE.nii.gz", stray)
+    (root / "sub-").mkdir()
+    (unit,) = units(root)
+    assert unit.name == "sub-a"
+    assert unit.candidate.problem.startswith(f"{stray.name} lies in the folder of sub-a, which its name contradicts")
 
 
 def test_images_that_are_there_twice(root, tiny_head):

@@ -26,6 +26,7 @@ PART = "_part-"
 """Stands in the name of an image that is one of magnitude, phase, real and imaginary; others are magnitudes."""
 
 NO_IMAGES = "There are no gradient-echo images (MEGRE, GRE or T2starw)."
+STRAY = "which its name contradicts: move or rename it."
 NO_TIMES = "No side-car says the echo times: write EchoTime, in seconds, into the .json of each image."
 NO_PHASE = "There is only a magnitude image of no named part, and a map is made of phase."
 
@@ -60,7 +61,7 @@ def units(
 def _subjects(dataset: Path, participants: Sequence[str]) -> list[Path]:
     if not dataset.is_dir():
         raise InputError(f"There is no folder {dataset}: name the root of a BIDS data set.")
-    there = {path.name: path for path in sorted(dataset.glob("sub-*")) if path.is_dir()}
+    there = {path.name: path for path in sorted(dataset.glob("sub-?*")) if path.is_dir()}
     if not there:
         raise InputError(f"{dataset} holds no folders of subjects (sub-...): name the root of a BIDS data set.")
     if not (dataset / DATA_SET).is_file():
@@ -92,7 +93,7 @@ def _units(subject: Path) -> list[Unit]:
     for place in (subject, *sessions):
         home = dict(folder.name.split("-", 1) for folder in dict.fromkeys((subject, place)))
         candidates = [candidate for candidate in find_bids(list(_images(place))) if candidate.kind == "BIDS"]
-        here = _told_apart([_unit(candidate, home) for candidate in candidates])
+        here = _compared(_told_apart([_unit(candidate, home) for candidate in candidates]))
         found += here or ([] if sessions and place == subject else [_empty(home)])
     return found
 
@@ -119,7 +120,7 @@ def _unit(candidate: Candidate, home: dict[str, str]) -> Unit:
     problem = NO_PHASE if nothing else _absent(candidate) or candidate.problem
     problem = problem or ("" if candidate.echo_times else NO_TIMES)
     if {key: label for key, label in said.items() if key in ("sub", "ses")} != home:
-        problem = f"{file.name} lies in the folder of {named(home)}, which its name contradicts: move or rename it."
+        problem = f"{file.name} lies in the folder of {named(home)}, {STRAY}"
     told = replace(candidate, problem=problem, facts=dict(candidate.facts))
     return Unit(named(entities), entities, told, nothing and problem == NO_PHASE)
 
@@ -134,7 +135,12 @@ def _absent(candidate: Candidate) -> str:
 
 
 def _told_apart(found: list[Unit]) -> list[Unit]:
-    """Give units that differ by nothing but their suffix another name: the suffix joins the label of acq."""
+    """Give units that differ by nothing but their suffix another name: the suffix joins the label of acq.
+
+    Of those of one name of which one lies in a folder that is not its own, that one is left, and says so.
+    """
+    strays = {unit.name: unit for unit in found if unit.candidate.problem.endswith(STRAY)}
+    found = [unit for unit in found if strays.get(unit.name, unit) is unit]
     names = Counter(unit.name for unit in found)
     made = [unit if names[unit.name] == 1 else _with_suffix(unit) for unit in found]
     names = Counter(unit.name for unit in made)
@@ -149,6 +155,12 @@ def _with_suffix(unit: Unit) -> Unit:
     acquisition = unit.entities.get("acq", "") + unit.candidate.description
     entities = in_order({**unit.entities, "acq": acquisition})
     return replace(unit, name=named(entities), entities=entities)
+
+
+def _compared(found: list[Unit]) -> list[Unit]:
+    """Say of units whether their entities are within those of another one."""
+    entities = [unit.entities.items() for unit in found]
+    return [replace(unit, within=any(unit.entities.items() < other for other in entities)) for unit in found]
 
 
 def _empty(home: dict[str, str]) -> Unit:

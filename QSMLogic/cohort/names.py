@@ -42,11 +42,13 @@ def anat(unit: Unit, suffix: str, **more: str) -> str:
 def fmap(unit: Unit, suffix: str, **more: str) -> str:
     """Return the path of an image among the field maps, relative to the data set.
 
-    BIDS allows these fewer entities: the others join the label of acq.
+    BIDS allows these fewer entities: the others join the label of acq. It also takes a magnitude image for that of
+    every field map that has its entities: where they are within those of another acquisition, the suffix joins as well.
     """
     entities = {**unit.entities, **more}
     others = [key for key in entities if key not in FIELD_MAP]
-    joined = entities.get("acq", "") + "".join(key.capitalize() + entities[key] for key in others)
+    words = [unit.candidate.description] * unit.within + [key.capitalize() + entities[key] for key in others]
+    joined = entities.get("acq", "") + "".join(words)
     kept = {key: label for key, label in {**entities, "acq": joined}.items() if key in FIELD_MAP}
     return _path(unit.entities, "fmap", in_order(kept), suffix)
 

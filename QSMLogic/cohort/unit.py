@@ -18,13 +18,16 @@ class Unit:
     """One acquisition of one subject.
 
     name: its BIDS entities without part and echo, such as sub-01_ses-1_run-2, which no other unit has; candidate: its
-    images, or the reason why there are none; nothing: the reason is no fault, as nobody meant to make a map of it.
+    images, or the reason why there are none; nothing: the reason is no fault, as nobody meant to make a map of it;
+    within: all of its entities are among those of another acquisition of the session, such as sub-01 and
+    sub-01_acq-fast.
     """
 
     name: str
     entities: Mapping[str, str]
     candidate: Candidate
     nothing: bool = False
+    within: bool = False
 
 
 @dataclass(frozen=True)
