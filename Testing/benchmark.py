@@ -52,6 +52,8 @@ FFT_REPEATS = 7
 COLUMNS = ("nrmse", "xsim", "slope", "seconds", "units", "volumes", "stated", "silence")
 HEADINGS = ("error %", "XSIM", "slope", "s", "FFT units", "volumes", "stated", "longest silence, s")
 DECIMALS = (1, 3, 2, 2, 0, 1, 1, 2)
+BESIDE = ("r2star", "r2", "r2prime")
+"""Maps beside chi that further maps start from or are held to."""
 PEER = ("nrmse", "xsim", "units")
 
 
@@ -91,7 +93,10 @@ def built_in() -> Phantom:
 
 
 def read(folder: Path) -> Any:
-    """Read a folder laid out as inputs/{phase,magnitude,mask,params}, groundtruth/{totalfield,localfield,chimap}."""
+    """Read a folder laid out as inputs/{phase,magnitude,mask,params}, groundtruth/{totalfield,localfield,chimap}.
+
+    Maps beside chi, such as groundtruth/r2star, are read where they are there.
+    """
 
     def image(path: str) -> np.ndarray:
         return read_volume(folder / f"{path}.nii.gz")[0]
@@ -103,7 +108,8 @@ def read(folder: Path) -> Any:
     mask = image("inputs/mask") > 0
     grid = Grid(mask.shape, facts["voxel_size"], b0_direction=facts["B0_dir"])
     scan = Scan(echoes("phase"), echoes("magnitude"), tuple(facts["TE"]), facts["B0"], grid)
-    truth = {n: image(f"groundtruth/{f}").astype(np.float32) for n, f in truth_files().items()}
+    beside = {name: name for name in BESIDE if (folder / f"groundtruth/{name}.nii.gz").exists()}
+    truth = {n: image(f"groundtruth/{f}").astype(np.float32) for n, f in (truth_files() | beside).items()}
     labels = image("groundtruth/dseg").astype(np.int16)
     return SimpleNamespace(scan=scan, mask=mask, labels=labels, **truth)
 
@@ -138,6 +144,10 @@ def inputs(stage: str, phantom: Any) -> dict[str, Any]:
     }
     if stage in ("background", "inversion"):
         data |= {"total_field": phantom.total_field, "local_field": phantom.local_field}
+    if stage == "maps":
+        known = ("total_field", "local_field", "chi", *BESIDE)
+        data |= {name: np.where(mask, getattr(phantom, name), 0) for name in known if hasattr(phantom, name)}
+        data |= {"eroded_mask": mask}
     return data | ({"chi": phantom.chi} if stage == "referencing" else {})
 
 

@@ -12,6 +12,7 @@ from QSMLogic import metrics
 from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.grid import Grid
 from QSMLogic.methods import METHODS, STAGES
+from QSMLogic.morphology import erode
 from QSMLogic.phantom import Phantom, head_phantom
 from QSMLogic.pipeline import run_stage
 from QSMLogic.progress import Progress, no_progress
@@ -147,6 +148,9 @@ WEIGHTED = ("swi", "tswi", "smwi")
 
 BLOOD, WHITE_MATTER = 11, 8
 
+NEAR_AIR = 6.0
+"""mm from the brain's edge, within which a steep field can leave no signal to fit a decay to."""
+
 
 def veins_left(image: np.ndarray, phantom: Phantom) -> float:
     """Return how bright veins are beside white matter, percent of what they are in the magnitude."""
@@ -165,6 +169,9 @@ def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
     if stage == "maps":
         known = {name: MAP_TRUTHS[name](phantom) for name in outcome.outputs if name in MAP_TRUTHS}
         found = {name: metrics.nrmse(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
+        if "r2star" in known:
+            inside = erode(phantom.mask, phantom.scan.grid, NEAR_AIR)
+            found["r2star inside"] = metrics.nrmse(outcome.outputs["r2star"], known["r2star"], inside)
         return found | {n: veins_left(image, phantom) for n, image in outcome.outputs.items() if n in WEIGHTED}
     kind, mask, scan = next(iter(outcome.outputs)), phantom.mask, phantom.scan
     made = outcome.outputs[kind]
