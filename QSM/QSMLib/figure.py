@@ -33,7 +33,7 @@ COLUMNS = 6
 LINE, TEXT, RESOLUTION = 40, 15, 96
 """Pixels of a line of text, its size in points, and dots per inch."""
 
-BAR, GAP = 12, 6
+BAR, GAP = 12, 14
 """Pixels: height of a bar of greys; between two pictures."""
 
 SLICE_VIEWS = ("Red", "Green", "Yellow")
@@ -72,7 +72,7 @@ def writeFigure(path: Path, scene: Any, maps: Sequence[Any], behind: Any = None)
 def mosaic(nodes: Sequence[Any], voxel: Sequence[int], mask: np.ndarray) -> np.ndarray:
     """Return a picture (rows, columns; uint8) with a column per volume: title, three planes, bar of greys.
 
-    voxel: where the planes cut; mask: (x, y, z) bool, whose box is shown.
+    voxel: where the planes cut; mask: (x, y, z) bool, whose box is shown; a map is black where it is not known.
     """
     geometry = geometryOf(nodes[0])
     way = Orientation.of(np.array(geometry.direction).reshape(3, 3))
@@ -84,7 +84,10 @@ def mosaic(nodes: Sequence[Any], voxel: Sequence[int], mask: np.ndarray) -> np.n
     for node in nodes:
         image, shown = arrayOf(node), windowOf(node)
         limits = shown.limits(image[mask])
-        grey = way.upright(grey_levels(image, *limits))
+        grey = grey_levels(image, *limits)
+        if node.GetAttribute(MAP_ATTRIBUTE) is not None:
+            grey[~maskOf(node)] = 0
+        grey = way.upright(grey)
         planes = [_plane(grey, plane, turned[plane.axis], box, [n / pixel for n in lengths]) for plane in PLANES]
         bar = [_ramp(), _text(f"{number(limits[0])} to {number(limits[1])} {shown.unit or 'arbitrary units'}")]
         columns.append(np.vstack([_text(shown.title), *planes, *bar]))

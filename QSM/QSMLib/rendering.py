@@ -14,7 +14,7 @@ from .maps import isSusceptibility
 from .results import MAP_ATTRIBUTE
 from .volumes import nodesOf
 
-OPACITY = ((0.0, 0.0), (0.1, 0.0), (0.2, 0.25), (0.4, 0.8))
+OPACITY = ((0.0, 0.0), (0.1, 0.0), (0.2, 0.4), (0.4, 0.9))
 """ppm, opacity; straight lines between, level beyond. Below 0.1 ppm, where tissue and most of the noise are, nothing is
 drawn; veins and the nuclei that hold most iron lie above."""
 
