@@ -368,6 +368,15 @@ def test_magnitude_images_that_nobody_meant(tiny_head, tmp_path, capsys):
     assert outcomes_of(tmp_path / "out")["sub-a"][0] == "nothing"
 
 
+def test_a_field_strength_that_side_cars_contradict_is_warned_of(one):
+    root, out = one
+    assert bids(root, out, "--field-strength", 7, "--force") == 0
+    table = (out / "qsm-outcomes.tsv").read_text("utf-8")
+    assert "Its side-cars say 3.0 T, which is used instead of --field-strength 7.0." in table
+    assert bids(root, out, "--field-strength", 3, "--force") == 0
+    assert "side-cars say" not in (out / "qsm-outcomes.tsv").read_text("utf-8")
+
+
 def test_the_magnitude_of_a_field_map_is_that_of_no_other(tiny_head, tmp_path):
     """To BIDS sub-a_magnitude would be that of sub-a_acq-fast_fieldmap too."""
     root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"

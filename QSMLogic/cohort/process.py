@@ -29,6 +29,7 @@ TRACEBACK, PICTURE = "traceback.txt", "chi.png"
 """In the folder of a unit's logs: where the program failed, and a small picture of the map."""
 
 NO_MAGNITUDE = "There is no magnitude image, beside which BIDS wants a field map to lie: the fields are not written."
+OTHER_FIELD = "Its side-cars say {} T, which is used instead of --field-strength {}."
 NO_LABELS = "There is no segmentation for it (--labels-from): it is measured in the whole mask only."
 
 READ, COMPUTED = 0.05, 0.9
@@ -122,6 +123,8 @@ def _loaded(unit: Unit, plan: Plan) -> Loaded:
     sources = replace(plan.sources, mask=mask_of(unit, plan), labels=labels, known=unsaid)
     loaded = load(sources.of(unit.candidate))
     odd = [NO_LABELS] if plan.labels is not None and labels is None else []
+    asked, said = plan.sources.known.get("field_strength"), unit.candidate.field_strength
+    odd += [OTHER_FIELD.format(said, asked)] if asked and said and asked != said else []
     odd += [NO_MAGNITUDE] if loaded.scan is None or loaded.scan.magnitude is None else []
     return replace(loaded, warnings=list(dict.fromkeys([*unit.candidate.warnings, *loaded.warnings, *odd])))
 
