@@ -109,15 +109,26 @@ def test_a_figure_has_fixed_greys_and_the_right_on_the_left(slicer_scene, chi, t
 
     picture = pixels(figure.writeFigure(tmp_path / "a.png", slicer_scene, [chi]))
     assert picture.shape[1] == figure.WIDTH + figure.GAP
-    # the slice views of a new scene cut at the origin, a corner voxel: no part of the map is there
-    assert not picture[figure.LINE : figure.LINE + 200, 40:-40].any()
-    grey = {0.05: round((0.05 + 0.1) / 0.3 * 255)}
+    grey = {value: round((value + 0.1) / 0.3 * 255) for value in (0, 0.05)}
+    # the slice views of a new scene cut at the origin, a corner voxel: all of the map is 0 there
+    assert (picture[figure.LINE : figure.LINE + 100, 60:-60] == grey[0]).all()
+    known = Nodes(slicer_scene).segmentation({"mask": values_of(chi) > 0.1}, chi)
+    chi.SetNodeReferenceID("QSM.mask", known.GetID())
+    masked = pixels(figure.writeFigure(tmp_path / "c.png", slicer_scene, [chi]))
+    assert not masked[figure.LINE : figure.LINE + 100, 60:-60].any(), "black where the map is not known"
+    chi.RemoveNodeReferenceIDs("QSM.mask")
     figure_at = picture_through(slicer_scene, chi, tmp_path, (24.0, 24.0, 24.0))
     axial = figure_at[figure.LINE : figure.LINE + figure.WIDTH // 2]
     left, right = axial[:, : figure.WIDTH // 2], axial[:, figure.WIDTH // 2 :]
     assert (left == 255).sum() > (right == 255).sum() + 200, "0.3 ppm is white, and the patient's right"
     assert (right == grey[0.05]).sum() > 200
     assert not (left == grey[0.05]).any()
+
+
+def values_of(node):
+    import slicer
+
+    return slicer.util.arrayFromVolume(node).T
 
 
 def picture_through(scene, chi, folder, point):

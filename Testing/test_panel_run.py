@@ -49,6 +49,31 @@ def test_apply_makes_the_maps_and_says_so(ready, images, slicer_scene, small_hea
     assert not slicer.app.popups
 
 
+def test_further_maps_come_with_the_run(ready, slicer_scene, small_head):
+    """R2* of the phantom, and an R2' from it and an R2 map, as the child computes them."""
+    import slicer
+    from slicer_nodes import Nodes
+
+    r2star = np.where(small_head.mask, small_head.r2star, 0).astype(np.float32)
+    r2 = Nodes(slicer_scene).volume(r2star / 2, np.diag([5.0, 5.0, 5.5, 1.0]), name="R2")
+    ready.choose("addMapMenu", "r2star_arlo")
+    ready.choose("addMapMenu", "r2prime")
+    ready.pick("r2Selector", r2)
+    ready.run()
+    assert ready.message.startswith("Done in"), ready.message
+    maps = maps_of(slicer_scene)
+    assert set(maps) > {"chi", "r2star", "r2prime"}
+    found, prime = (slicer.util.arrayFromVolume(maps[name]).T for name in ("r2star", "r2prime"))
+    inside = small_head.mask & (found > 0)
+    assert np.median(np.abs(found - r2star)[inside] / r2star[inside]) < 0.1
+    np.testing.assert_allclose(prime[inside], np.maximum(found - r2star / 2, 0)[inside], atol=0.01)
+    ready.panel.logic.measure(maps["r2star"], slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0])
+    ready.unfold("showCollapsibleButton")
+    ready.pick("showMapSelector", maps["r2star"])
+    assert maps["r2star"].GetDisplayNode().GetWindowLevelMax() == 60
+    assert not ready.find("show3DCheckBox").enabled
+
+
 def test_the_panel_gives_what_the_logic_gives(ready, images, slicer_scene):
     import slicer
 

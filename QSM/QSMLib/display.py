@@ -23,7 +23,7 @@ GREY_ID = "vtkMRMLColorTableNodeGrey"
 CHOSEN_ATTRIBUTE = "QSM.coloursChosen"
 """Attribute of a display node whose colours are no longer those that Slicer gives every volume."""
 
-FIELDS = ("total_field", "local_field")
+FIELDS = ("total_field", "local_field", "total_field_hz", "local_field_hz", "simulated_field", "field_misfit")
 """Maps that are shown in diverging colours unless other ones are asked for."""
 
 LEGEND_SIZE = (0.1, 0.35)

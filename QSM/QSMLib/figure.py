@@ -19,7 +19,7 @@ from QSMLogic.report.wording import number
 
 from .display import windowOf
 from .maps import maskOf
-from .results import MAP_ATTRIBUTE, REPORT_ROLE
+from .results import MAP_ATTRIBUTE, MASK_ROLE, REPORT_ROLE
 from .volumes import arrayOf, geometryOf, nodesOf, refuseOtherPlace
 
 ENDING = ".png"
@@ -85,7 +85,7 @@ def mosaic(nodes: Sequence[Any], voxel: Sequence[int], mask: np.ndarray) -> np.n
         image, shown = arrayOf(node), windowOf(node)
         limits = shown.limits(image[mask])
         grey = grey_levels(image, *limits)
-        if node.GetAttribute(MAP_ATTRIBUTE) is not None:
+        if node.GetNodeReference(MASK_ROLE) is not None:
             grey[~maskOf(node)] = 0
         grey = way.upright(grey)
         planes = [_plane(grey, plane, turned[plane.axis], box, [n / pixel for n in lengths]) for plane in PLANES]
@@ -156,18 +156,20 @@ def _ramp() -> np.ndarray:
 
 
 def _text(words: str) -> np.ndarray:
-    """Return a line of text in the middle of the column; what is too long is cut off."""
+    """Return a line of text in the middle of the column, smaller where it would be too long."""
     line = np.zeros((LINE, WIDTH + GAP), np.uint8)
-    part = _letters(words)[:LINE, : line.shape[1]]
+    part = _letters(words)
+    if part.shape[1] > WIDTH:
+        part = _letters(words, int(TEXT * WIDTH / part.shape[1]))[:, :WIDTH]
     top, left = (LINE - part.shape[0]) // 2, (line.shape[1] - part.shape[1]) // 2
     line[top : top + part.shape[0], left : left + part.shape[1]] = part
     return line
 
 
-def _letters(words: str) -> np.ndarray:
+def _letters(words: str, points: int = TEXT) -> np.ndarray:
     """Return white letters on black (rows, columns; uint8)."""
     letters, image, size = vtk.vtkTextProperty(), vtk.vtkImageData(), [0, 0]
-    letters.SetFontSize(TEXT)
+    letters.SetFontSize(points)
     letters.SetColor(1, 1, 1)
     renderer = vtk.vtkTextRenderer.GetInstance()
     renderer.RenderString(letters, words, image, size, RESOLUTION, vtk.vtkTextRenderer.FreeType)
