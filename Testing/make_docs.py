@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import ALL, B0_DIRECTION, ECHO_TIMES, data_of, run
+from cases import ALL, B0_DIRECTION, ECHO_TIMES, MAP_TRUTHS, data_of, run
 from matplotlib.figure import Figure
 
 from QSMLogic.constants import GAMMA_BAR
@@ -145,8 +145,10 @@ def index() -> str:
 
 
 def picture(stage: str, name: str, phantom: Phantom) -> None:
-    """Draw the middle slice of what a method makes, of the truth and of their difference."""
+    """Draw the middle slice of what a method makes, of the truth and of their difference, where a truth is known."""
     kind, mask = METHODS[stage][name].outputs[0], phantom.mask
+    if stage == "maps" and kind not in MAP_TRUTHS:
+        return
     made = run(stage, name, data_of(phantom)).outputs[kind]
     truth = truth_of(kind, phantom)
     if kind in ("phase", "unwrapped"):
@@ -165,6 +167,8 @@ def picture(stage: str, name: str, phantom: Phantom) -> None:
 
 
 def truth_of(kind: str, phantom: Phantom) -> Any:
+    if kind in MAP_TRUTHS:
+        return MAP_TRUTHS[kind](phantom)
     if kind not in ("phase", "unwrapped"):
         return getattr(phantom, kind)
     scan = phantom.scan

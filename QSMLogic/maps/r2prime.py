@@ -14,7 +14,7 @@ from ..registry import method
     cite=("Yablonskiy1994",),
     sentence="R2' was the difference of R2* and the R2 map that was given, at least 0",
     outputs=("r2prime",),
-    volumes=3,
+    volumes=2.5,
 )
 def r2prime(r2star: np.ndarray, r2: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress) -> np.ndarray:
     """Subtract R2 from R2*: what is left is the decay by the field's variation in the voxel.

@@ -49,7 +49,7 @@ DAMPING, EASED, RAISED = 1e-3, 0.1, 10.0
     outputs=OUTPUTS,
     fewest_echoes=FEWEST,
     needed_by=CORRECTION_NEEDS,
-    volumes=7,
+    volumes=10,
 )
 def r2star_nonlinear(
     magnitude: np.ndarray,
