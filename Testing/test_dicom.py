@@ -25,7 +25,7 @@ from dicom_files import (
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
 from QSMLogic.io.candidate import PARTS
-from QSMLogic.io.dicom import find_in_files
+from QSMLogic.io.dicom.finding import find_in_files
 
 
 def read(folder):

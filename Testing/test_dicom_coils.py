@@ -22,7 +22,7 @@ from dicom_files import (
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
-from QSMLogic.io.dicom_coils import is_single
+from QSMLogic.io.dicom.coils import is_single
 
 COIL = (0x0051, "SIEMENS MR HEADER", 0x0F, "LO")
 ICE = (0x0021, "SIEMENS MR SDI 02", 0x06, "LO", 1)

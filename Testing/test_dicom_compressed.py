@@ -12,9 +12,9 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import MPEG2MPML, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from QSMLogic.errors import InputError
-from QSMLogic.io import dicom_voxels
 from QSMLogic.io.acquisitions import read_acquisition
-from QSMLogic.io.dicom_unpacking import unpacked
+from QSMLogic.io.dicom import voxels
+from QSMLogic.io.dicom.unpacking import unpacked
 
 JPEG_LS = (
     "ffd8fff7000b0a0005000601011100ffda00080101000000008002e001711586c1000c0006046623080030c05f2f174b81196cb4592c15cc45"
@@ -63,7 +63,7 @@ DECODERS = pytest.mark.parametrize("alone", [True, False], ids=["as in Slicer", 
 def leave_alone(monkeypatch, syntax, alone):
     """Take away what unpacks beside pydicom, which unpacks RLE by itself."""
     if alone and syntax != RLELossless:
-        monkeypatch.setattr(dicom_voxels, "_unpacks", lambda _: False)
+        monkeypatch.setattr(voxels, "_unpacks", lambda _: False)
 
 
 @SYNTAXES

@@ -16,9 +16,9 @@ from SimpleITK import GetArrayFromImage, ImageSeriesReader
 from QSMLogic.cli import main
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions
-from QSMLogic.io.dicom_derivation import derivation
-from QSMLogic.io.dicom_quantity import stored
-from QSMLogic.io.dicom_writing import write_series
+from QSMLogic.io.dicom.derivation import derivation
+from QSMLogic.io.dicom.quantity import stored
+from QSMLogic.io.dicom.writing import write_series
 from QSMLogic.io.nifti import Geometry, read_volume, write_image
 from QSMLogic.io.outputs import OutputFolder
 from QSMLogic.settings import Settings

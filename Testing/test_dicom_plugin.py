@@ -119,7 +119,7 @@ def test_volumes_of_a_series_each_are_left_to_the_plain_reader_first(dicom, tmp_
 
 
 def test_what_is_no_gradient_echo_is_not_opened(dicom, tmp_path, monkeypatch):
-    from QSMLogic.io import dicom as reader
+    from QSMLogic.io.dicom import finding as reader
 
     enhanced = {"ScanningSequence": None, "EchoPulseSequence": "GRADIENT"}
     others = (
@@ -162,7 +162,7 @@ def test_an_acquisition_that_cannot_be_used_says_why(dicom, slicer_scene, tmp_pa
 def test_an_answer_is_kept(dicom, tmp_path, monkeypatch):
     import slicer
 
-    from QSMLogic.io import dicom as reader
+    from QSMLogic.io.dicom import finding as reader
 
     siemens(tmp_path)
     plugin, _ = offered(dicom, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.io.acquisitions import choose, find_acquisitions, read_acquisition
-from QSMLogic.io.dicom_facts import LISTS, NUMBERS, TEXTS
+from QSMLogic.io.dicom.facts import LISTS, NUMBERS, TEXTS
 from QSMLogic.io.facts import MOST_VALUES, NAMES, acquisition_facts, clean_facts, contradictions
 from QSMLogic.io.load import load
 from QSMLogic.io.nifti import Geometry, write_image

@@ -79,7 +79,7 @@ class DICOMQSMPluginClass(DICOMPlugin):
         return said["modality"] == "MR" and gradient and said["pulse"] != "SPIN" and said["planar"] != "YES"
 
     def _examine(self, files: Sequence[str]) -> list[Any]:
-        from QSMLogic.io.dicom import find_in_files  # noqa: PLC0415 (imports pydicom)
+        from QSMLogic.io.dicom.finding import find_in_files  # noqa: PLC0415 (imports pydicom)
 
         return [self._loadable(one) for one in find_in_files(files) if set(one.volumes) != {"magnitude"}]
 

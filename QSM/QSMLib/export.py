@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from QSMLogic.errors import InputError
-from QSMLogic.io.dicom_writing import write_series
+from QSMLogic.io.dicom.writing import write_series
 from QSMLogic.settings import Settings
 
 from .acquisition import INSTANCES_ATTRIBUTE, sourceFiles

@@ -14,9 +14,9 @@ from ..documents import listed, read_document
 from ..errors import InputError
 from ..io.acquisitions import choose, find_acquisitions
 from ..io.candidate import Candidate
-from ..io.dicom_quantity import QUANTITIES, UNITS
-from ..io.dicom_source import on_same_voxels
-from ..io.dicom_writing import write_series
+from ..io.dicom.quantity import QUANTITIES, UNITS
+from ..io.dicom.source import on_same_voxels
+from ..io.dicom.writing import write_series
 from ..io.nifti import Geometry, read_volume
 from ..io.writing import FILES
 from ..settings import Settings

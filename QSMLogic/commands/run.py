@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import InputError
-from ..io.dicom_source import source_of
-from ..io.dicom_writing import write_series_of
+from ..io.dicom.source import source_of
+from ..io.dicom.writing import write_series_of
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
 from ..io.writing import (

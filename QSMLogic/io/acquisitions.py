@@ -13,7 +13,7 @@ from .archive import is_archive, unpacked
 from .archive_entries import ARCHIVE_ENDINGS
 from .bids import find_bids
 from .candidate import Candidate
-from .dicom import dicom_files, find_dicom
+from .dicom.finding import dicom_files, find_dicom
 from .load import Loaded, load
 from .nifti import NIFTI_ENDINGS
 from .parameters import DATA_SET

@@ -115,7 +115,7 @@ def _as_stored(integer: bool, header: np.ndarray) -> dict[str, Any]:
 
 
 def _from_dicom(sources: Sources, warnings: list[str]) -> Stored:
-    from .dicom_voxels import read_volumes  # noqa: PLC0415 (pydicom is an extra, and slow to load)
+    from .dicom.voxels import read_volumes  # noqa: PLC0415 (pydicom is an extra, and slow to load)
 
     assert sources.acquisition is not None
     if sources.phase or sources.magnitude or sources.real:

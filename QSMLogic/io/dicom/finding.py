@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import InputError
-from ..progress import Progress, no_progress
-from .candidate import Candidate
-from .dicom_candidate import candidate_of
-from .dicom_headers import Slice, is_dicom, read_slices
-from .dicom_sorting import sort_slices
+from ...errors import InputError
+from ...progress import Progress, no_progress
+from ..candidate import Candidate
+from .candidate import candidate_of
+from .headers import Slice, is_dicom, read_slices
+from .sorting import sort_slices
 
 
 def find_in_files(paths: Sequence[str | Path], progress: Progress = no_progress) -> list[Candidate]:

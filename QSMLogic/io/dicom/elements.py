@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ...errors import InputError
 
 
 def copy_elements(header: Any, made: Any, words: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .candidate import clean
+from ..candidate import clean
 
 SHORT = 2
 """Bytes of the one private number whose kind a file may leave out: GE's word for the part."""

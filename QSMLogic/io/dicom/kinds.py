@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .dicom_values import number_of, text_of, words_of
+from .values import number_of, text_of, words_of
 
 FIELD_MAP = "field map"
 """What stands for a part where an image holds a field, in Hz, that the scanner made of the phase of two echoes."""

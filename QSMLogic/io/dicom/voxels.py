@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..memory import check_memory
-from .bounded import BoundedFile
-from .candidate import Candidate, Frame, Stack
-from .dicom_headers import unreadable
-from .dicom_signs import mend_signs
-from .dicom_unpacking import unpacked
-from .nifti import Geometry
+from ...errors import InputError
+from ...memory import check_memory
+from ..bounded import BoundedFile
+from ..candidate import Candidate, Frame, Stack
+from ..nifti import Geometry
+from .headers import unreadable
+from .signs import mend_signs
+from .unpacking import unpacked
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .dicom_coils import Volumes, is_single, told_apart
-from .dicom_headers import Slice
-from .dicom_kinds import FIELD_MAP
+from .coils import Volumes, is_single, told_apart
+from .headers import Slice
+from .kinds import FIELD_MAP
 
 UNCOMBINED = (
     "The images of {count} coils ({coils}) are not combined, and each alone holds that coil's own phase: export the "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .dicom_headers import unreadable
-from .dicom_values import number_of, value_of
+from .headers import unreadable
+from .values import number_of, value_of
 
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "RepetitionTime": ("RepetitionTime",),

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .bounded import BoundedFile
-from .candidate import Candidate, Stack
-from .dicom import dicom_files, find_dicom
-from .dicom_headers import unreadable as errors
-from .nifti import Geometry
+from ...errors import InputError
+from ..bounded import BoundedFile
+from ..candidate import Candidate, Stack
+from ..nifti import Geometry
+from .finding import dicom_files, find_dicom
+from .headers import unreadable as errors
 
 IDENTITY = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "SeriesNumber"]
 

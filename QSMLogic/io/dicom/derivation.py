@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import __version__
-from ..settings import Settings, Step
+from ... import __version__
+from ...settings import Settings, Step
 
 LONGEST = 1024
 """Characters that a short text (ST) holds."""

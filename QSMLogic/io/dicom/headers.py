@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from .bounded import BoundedFile
-from .candidate import Frame, clean
-from .dicom_coils import coil_of, orders_of
-from .dicom_facts import facts_of
-from .dicom_kinds import kind_of
-from .dicom_processing import Processing, processing_of
-from .dicom_values import number_of, numbers_of, text_of, uid_of, value_of
-from .phase_scale import UNITS
+from ...errors import InputError
+from ..bounded import BoundedFile
+from ..candidate import Frame, clean
+from ..phase_scale import UNITS
+from .coils import coil_of, orders_of
+from .facts import facts_of
+from .kinds import kind_of
+from .processing import Processing, processing_of
+from .values import number_of, numbers_of, text_of, uid_of, value_of
 
 MARK, PREAMBLE = b"DICM", 128
 """What a DICOM file says, and after how many bytes."""

@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..errors import InputError
-from ..report.windows import window
-from ..settings import Settings
-from .dicom_derivation import derivation
-from .dicom_elements import as_decimal, coded, copy_elements, encoded, keep_bytes, save
-from .dicom_quantity import QUANTITIES, Stored, stored
-from .dicom_scan import said, scan_elements
-from .dicom_source import Reference, Source, onto, source_of
-from .dicom_values import number_of
-from .nifti import Geometry
-from .outputs import OutputFolder
+from ... import __version__
+from ...errors import InputError
+from ...report.windows import window
+from ...settings import Settings
+from ..nifti import Geometry
+from ..outputs import OutputFolder
+from .derivation import derivation
+from .elements import as_decimal, coded, copy_elements, encoded, keep_bytes, save
+from .quantity import QUANTITIES, Stored, stored
+from .scan import said, scan_elements
+from .source import Reference, Source, onto, source_of
+from .values import number_of
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 

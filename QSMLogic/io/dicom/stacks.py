@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
-from .candidate import Stack
-from .dicom_coils import SAME_POSITION
-from .dicom_headers import Slice
-from .nifti import Geometry
+from ...errors import InputError
+from ..candidate import Stack
+from ..nifti import Geometry
+from .coils import SAME_POSITION
+from .headers import Slice
 
 EVEN = 0.02
 """Largest relative difference between the distances of neighbouring slices that counts as rounding."""

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .bounded import BoundedFile
-from .dicom_kinds import image_type
-from .dicom_values import number_of, numbers_of, text_of, words_of
+from ..bounded import BoundedFile
+from .kinds import image_type
+from .values import number_of, numbers_of, text_of, words_of
 
 GE_ASSET, GE_ECHOES = (0x0043, 0x1083), (0x0019, 0x107E)
 SIEMENS_PARALLEL = ((0x0051, 0x1011), (0x0021, 0x1009))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from .phase_scale import SCALES, UNITS
+from ..phase_scale import SCALES, UNITS
 
 ALTERNATES = -0.5
 """Correlation of neighbours across slices, per that of neighbours within, below which signs alternate; else near 1."""

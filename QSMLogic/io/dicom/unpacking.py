@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from SimpleITK import GetArrayFromImage, ReadImage
 
-from ..errors import InputError
+from ...errors import InputError
 
 COPIED = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
           "PixelRepresentation")  # fmt: skip

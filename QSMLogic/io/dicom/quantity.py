@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 
 LARGEST = 32767
 """Largest value of 16 bits with a sign; the smallest is left unused, so that both signs reach equally far."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .dicom_values import number_of, text_of, value_of, words_of
+from .values import number_of, text_of, value_of, words_of
 
 if TYPE_CHECKING:
-    from .dicom_headers import Slice
+    from .headers import Slice
 
 Volumes: TypeAlias = "dict[tuple[str, float], list[Slice]]"
 """Slices by part and echo."""

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .dicom_facts import DISTORTION, acquired
-from .dicom_kinds import image_type
-from .dicom_values import number_of, text_of
+from .facts import DISTORTION, acquired
+from .kinds import image_type
+from .values import number_of, text_of
 
 FILTERED = (
     "The phase was high-pass filtered by the scanner for susceptibility weighting ({said}), which takes a part of the "

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .candidate import Candidate, Stack, clean, lacking, other_geometry, wanted
-from .dicom_facts import siemens_protocol
-from .dicom_headers import Slice, unreadable
-from .dicom_kinds import FIELD_MAP
-from .dicom_sorting import Found
-from .dicom_stacks import stack_of
+from ...errors import InputError
+from ..candidate import Candidate, Stack, clean, lacking, other_geometry, wanted
+from .facts import siemens_protocol
+from .headers import Slice, unreadable
+from .kinds import FIELD_MAP
+from .sorting import Found
+from .stacks import stack_of
 
 SAME_SCALE = 1e-3
 """Largest difference between the scales of slices of one volume, as a part of the slope, that is rounding."""
