@@ -14,7 +14,10 @@ from .parallel import threads
 
 ITERATIONS = (50, 50, 50)
 """At most so many on each level of splines, each level with half the spacing of the one before. A fourth level follows
-the tissues themselves: on the phantom it leaves a wrong shading of 2.4 % where three leave 1.7 %."""
+the tissues themselves: of a shading of 7.7 % it leaves 2.6 % on the phantom, where three leave 2.2 %."""
+
+LEVEL = 100.0
+"""To which the mean is brought: N4 takes logarithms, and does badly with what is below 1."""
 
 FEWEST = 64
 """Voxels of the coarse image: the splines have as many coefficients at the first level, so fewer voxels say nothing."""
@@ -52,7 +55,8 @@ def _shading(image: np.ndarray, mask: np.ndarray, grid: Grid, voxel: float) -> n
 def _logarithm(image: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Logarithm of the shading of a coarse image."""
     # SimpleITK counts axes from the last one.
-    picture, where = SimpleITK.GetImageFromArray(image), SimpleITK.GetImageFromArray(inside.astype(np.uint8))
+    level = image * np.float32(LEVEL / image[inside].mean())
+    picture, where = SimpleITK.GetImageFromArray(level), SimpleITK.GetImageFromArray(inside.astype(np.uint8))
     picture.SetSpacing([float(s) for s in size[::-1]])
     where.CopyInformation(picture)
     correction = SimpleITK.N4BiasFieldCorrectionImageFilter()
