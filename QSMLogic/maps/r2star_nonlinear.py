@@ -104,7 +104,8 @@ def _solve(
         rate[unsettled], mean[:, unsettled] = fit.rate, fit.mean
         go_on = np.abs(change) > SETTLED
         unsettled = unsettled[go_on]
-        data, fit = (type(of)(*(image[..., go_on] for image in of)) for of in (data, fit))
+        data = _Data(*(image[..., go_on] for image in data))
+        fit = _Fit(*(image[..., go_on] for image in fit))
     return np.where(np.isfinite(start), rate, np.nan), mean * size
 
 
