@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .chosen import chose
 from .grid import Grid
 from .operators import Window, convolve, dipole_kernel, inverse, transform
 from .progress import Progress
@@ -64,7 +65,7 @@ def regularised(
     progress(0.4, "weight")
     form = prior(window.grid)
     if weight is None:
-        weight = cross_validated(spectrum, kernel, form, window.grid, caution)
+        weight = chose("regularization", cross_validated(spectrum, kernel, form, window.grid, caution))
     progress(0.7, "division")
     form *= np.float32(weight)
     form += kernel * kernel

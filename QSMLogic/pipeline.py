@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .chosen import listening
 from .errors import InputError
 from .footprint import memory_needed, memory_of
 from .memory import check_memory
@@ -63,7 +64,7 @@ class Result:
 
     maps: mask, phase, unwrapped, total_field, field_noise, residual, weights, local_field, eroded_mask, chi; (x, y, z)
     or (x, y, z, echo); those of stages that a single-step method stands in for are not there. reference is None where
-    chi was not referenced.
+    chi was not referenced; chosen: the parameters that methods chose themselves, by "stage/method".
     """
 
     settings: Settings
@@ -71,6 +72,7 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     reference: Reference | None = None
     warnings: list[str] = field(default_factory=list)
+    chosen: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def total_seconds(self) -> float:
@@ -226,7 +228,10 @@ class _Job:
         inner = part(self.progress, self.done, end, label)
         start = time.perf_counter()
         inner(0.0, label)
-        outputs = run_stage(stage, step.method, step.parameters, data, _named(inner, label))
+        with listening() as chosen:
+            outputs = run_stage(stage, step.method, step.parameters, data, _named(inner, label))
+        if chosen:
+            self.result.chosen[f"{stage}/{step.method}"] = chosen
         self.result.seconds[stage] = self.result.seconds.get(stage, 0.0) + time.perf_counter() - start
         self.done = end
         return outputs

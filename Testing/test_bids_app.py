@@ -149,7 +149,7 @@ def test_sidecars_say_what_the_map_is(finished_cohort):
     assert said["EchoTime"] == [0.005, 0.011, 0.017]
     assert said["MagneticFieldStrength"] == 3
     assert said["Manufacturer"] == "Phantom & Söhne"
-    assert said["SusceptibilityReference"]["Region"] == "whole-brain mean"
+    assert said["SusceptibilityReference"]["Region"] == "mean of the mask"
     assert said["Settings"]["inversion"]["method"] == "tkd"
     assert said["Description"].startswith("Images were acquired with a gradient-echo sequence at 3 T")
     assert "Susceptibility maps were computed with SlicerQSM" in said["Description"]

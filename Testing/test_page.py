@@ -164,7 +164,7 @@ def test_a_page_says_what_the_run_did(small_run):
     told = replace(small_run.told, provenance=record)
     made = page(told, small_run.loaded, small_run.result, rows, name="sub-01")
     text = text_of(made)
-    for said in ("sub-01", "01 March 2026 at 12:30 UTC", "No warnings.", "3 echoes, 5 to 25 ms", "whole-brain mean"):
+    for said in ("sub-01", "01 March 2026 at 12:30 UTC", "No warnings.", "3 echoes, 5 to 25 ms", "mean of the mask"):
         assert said in text
     for measure in small_run.told.quality:
         assert measure.label in text

@@ -245,3 +245,12 @@ def test_settings_of_a_stage_are_checked(head):
     data = {"local_field": head.local_field, "mask": head.mask, "grid": head.scan.grid}
     with pytest.raises(InputError, match="no parameter 'sise'"):
         run_stage("inversion", "tkd", {"sise": 1}, data)
+
+
+def test_what_a_method_chose_is_told(head, quick):
+    settings = quick.changed({"inversion.method": "tikhonov", "inversion.regularization": "auto"})
+    found = run(head.scan, settings, given_mask=head.mask).chosen["inversion/tikhonov"]["regularization"]
+    again = quick.changed({"inversion.method": "tikhonov", "inversion.regularization": repr(found)})
+    chosen, given = (run(head.scan, s, given_mask=head.mask) for s in (settings, again))
+    np.testing.assert_allclose(chosen.maps["chi"], given.maps["chi"], atol=1e-6)
+    assert not given.chosen

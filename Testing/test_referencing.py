@@ -62,7 +62,7 @@ def test_refusals(head):
         METHOD["region"](chi, mask, labels, label=9)
     with pytest.raises(InputError, match="shape"):
         METHOD["region"](chi, mask, labels[1:], label=4)
-    with pytest.raises(InputError, match="whole-brain"):
+    with pytest.raises(InputError, match="mean of the mask"):
         METHOD["mean"](chi, np.zeros_like(mask))
 
 

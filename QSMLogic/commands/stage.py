@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import pipeline
+from ..chosen import listening
 from ..documents import listed
 from ..io.load import load
 from ..io.outputs import OutputFolder
@@ -127,7 +128,7 @@ def _work(args: argparse.Namespace) -> None:
     names = [*map(file_of, written), PROVENANCE]
     with OutputFolder(args.out, names, stale=map(file_of, made_here), force=args.force) as out:
         loaded = load(named)
-        with Reporter() as progress:
+        with Reporter() as progress, listening() as chosen:
             made, seconds = _compute(steps, _with_mask(loaded.data), progress)
         warn(loaded.warnings)
         write_maps(out, made, written, loaded.geometry)
@@ -137,6 +138,7 @@ def _work(args: argparse.Namespace) -> None:
             seconds=sum(seconds.values()),
             stage_seconds=seconds,
             settings={stage: {"method": step.method} | step.parameters for stage, step in steps.items()},
+            chosen=chosen,
             scan=loaded.facts,
             reference=made.get("reference"),
             warnings=loaded.warnings,

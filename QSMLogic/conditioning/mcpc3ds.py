@@ -31,7 +31,7 @@ BIPOLAR_ECHOES = 3
     stage="conditioning",
     label="MCPC-3D-S",
     cite=("Eckstein2018",),
-    sentence="The phase offset was removed with MCPC-3D-S ({readout} readout, smoothed by {smoothing:g} mm)",
+    sentence="The phase offset was removed with MCPC-3D-S (assuming a {readout} readout, smoothed by {smoothing:g} mm)",
     volumes=67,
 )
 def mcpc3ds(

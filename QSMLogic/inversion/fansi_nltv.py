@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import measured, phase_split, radians_per_ppm
 from ..progress import Progress, no_progress
@@ -48,7 +49,7 @@ def fansi_nltv(
     Notes: the phase is that between two echoes; sources may lie outside the mask, as in TV.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     found = inverted(
         data,
         lambda level: [

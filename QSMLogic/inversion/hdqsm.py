@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import Measured, absolute_split, measured, squared_split
 from ..progress import Progress, no_progress, part
@@ -62,7 +63,7 @@ def hdqsm(
     """
     data = measured(local_field, mask, grid, weights)
 
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     first = inverted(
         data,
         lambda level: [

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import absolute_split, measured, radians_per_ppm
 from ..progress import Progress, no_progress
@@ -49,7 +50,7 @@ def l1qsm(
     linearisation; sources may lie outside the mask, as in TV.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or absolute_weight(grid)
+    strength = regularization or chose("regularization", absolute_weight(grid))
     radians = radians_per_ppm(echo_times, field_strength)
     found = inverted(
         data,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..csf import ventricles
 from ..edges import EDGES_HELP, without_edges
 from ..errors import InputError
@@ -80,7 +81,7 @@ def medi(
     with the mean of the one before.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     radians = radians_per_ppm(echo_times, field_strength)
     fluid = _fluid(magnitude, mask, grid, echo_times, data) if csf_weight else None
     smooth = None if magnitude is None else without_edges(magnitude, data.window, edges)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import measured, squared_split
 from ..operators import gradient
@@ -51,7 +52,7 @@ def nltv(
     TV.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
 
     def one_round(span: tuple[float, float], after: Solved | None = None) -> Solved:
         flat = None if after is None else _flatness(after.chi, data.window.grid)

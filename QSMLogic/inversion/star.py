@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import Measured, measured, squared_split
 from ..progress import Progress, no_progress, part
@@ -59,7 +60,7 @@ def star(
     sources outside the mask where `exterior` lets them; on the first level "auto" does.
     """
     data = measured(local_field, mask, grid, weights)
-    weight = regularization or automatic_weight(local_field, mask, grid)
+    weight = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
 
     def level(given: Measured, strength: float, outside: Exterior, span: tuple[float, float]) -> np.ndarray:
         return inverted(

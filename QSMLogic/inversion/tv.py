@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import measured, squared_split
 from ..progress import Progress, no_progress
@@ -53,7 +54,7 @@ def tv(
     not have; both keep the mask's edge and the remains of the background from streaking into the brain.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     found = inverted(
         data,
         lambda level: [

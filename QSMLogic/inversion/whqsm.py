@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from scipy.ndimage import binary_erosion
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import Measured, measured, phase_split, radians_per_ppm
 from ..operators import convolve, gradient_squared
@@ -63,7 +64,7 @@ def whqsm(
     Laplacian counts where all neighbours lie in the mask.
     """
     data = measured(local_field, mask, grid, weights)
-    strength = regularization or automatic_weight(local_field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     radians = radians_per_ppm(echo_times, field_strength)
 
     def mapped(given: Measured, exterior: Exterior, report: Progress) -> np.ndarray:

@@ -24,7 +24,7 @@ def mean(chi: np.ndarray, mask: np.ndarray, *, progress: Progress = no_progress)
     Raises: InputError where the mask is empty. Source: Bilgic2024.
     """
     progress(0, "referencing")
-    reference = reference_statistics(chi, mask, "whole-brain mean")
+    reference = reference_statistics(chi, mask, "mean of the mask")
     referenced = relative_to(chi, mask, reference.mean)
     progress(1, "referencing")
     return referenced, reference

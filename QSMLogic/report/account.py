@@ -49,6 +49,7 @@ def account(
         seconds=result.total_seconds,
         stage_seconds=result.seconds,
         settings=ran.to_dict(),
+        chosen=result.chosen,
         scan=loaded.facts,
         reference=result.reference,
         quality={m.name: {"value": m.value, "unit": m.unit, "label": m.label} for m in measures},
@@ -58,6 +59,7 @@ def account(
         ran,
         before=[acquisition_sentence(loaded), phase_sentence(loaded)],
         echoes=loaded.scan.echoes,
+        chosen=result.chosen,
         reference=names.get(ran.referencing.parameters.get("label", 0), ""),
     )
     return Account(ran, record, text, references_cited(ran), measures)

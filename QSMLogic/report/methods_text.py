@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from .. import __version__
 from ..methods import METHODS
+from ..registry import CHOSEN
 from ..settings import Settings
 from .bibliography import bibtex, references
 
@@ -22,20 +24,23 @@ def methods_text(
     facts: Iterable[str] = (),
     echoes: int | None = None,
     reference: str = "",
+    chosen: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> str:
     """Return the methods paragraph of a run, and the numbered references it cites.
 
     before, facts: sentences to begin and to end with; echoes: how many there are, as some methods do another thing with
-    one; reference: name of the region that is zero.
+    one; reference: name of the region that is zero; chosen: values that methods chose, by "stage/method" and parameter.
     """
     keys = cited(settings)
     number = {key: i + 1 for i, key in enumerate(keys)}
     sentences = [*before, f"Susceptibility maps were computed with SlicerQSM {__version__}"]
-    words = {"referencing": {"label": reference}} if reference else {}
     for stage in settings.stages:
         for step in settings.steps(stage):
             method = METHODS[stage][step.method]
-            said = method.described(echoes, words.get(stage), **step.parameters)
+            words = {name: f"{value:.3g}, {CHOSEN}" for name, value in chosen.get(f"{stage}/{step.method}", {}).items()}
+            if stage == "referencing" and reference:
+                words["label"] = reference
+            said = method.described(echoes, words, **step.parameters)
             marks = ", ".join(str(number[key]) for key in method.cite)
             sentences.append(f"{said} [{marks}]" if marks else said)
     sentences += [TWO_PASS] if settings.two_pass else []

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..edges import EDGES_HELP, without_edges
 from ..grid import Grid
 from ..misfit import Measured, measured, phase_split, radians_per_ppm
@@ -70,7 +71,7 @@ def tfi(
         progress=part(progress, 0, 0.2, "sources outside"),
     )
     data = measured(field, mask, grid, weights)
-    strength = regularization or automatic_weight(field, mask, grid)
+    strength = regularization or chose("regularization", automatic_weight(field, mask, grid))
     radians = radians_per_ppm(echo_times, field_strength)
     smooth = None if magnitude is None else without_edges(magnitude, data.window, edges)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..chosen import chose
 from ..grid import Grid
 from ..misfit import measured, squared_split
 from ..phase_laplacian import field_from_laplacian, field_laplacian, with_all_neighbours
@@ -67,7 +68,7 @@ def tgv(
     )
     del laplacian
     data = measured(field, inner, grid, weights)
-    strength = regularization or automatic_weight(field, inner, grid)
+    strength = regularization or chose("regularization", automatic_weight(field, inner, grid))
     chi = inverted(
         data,
         lambda level: squared_split(level.field, level.weight),
