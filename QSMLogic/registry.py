@@ -73,6 +73,8 @@ class Param:
     high: float | None = None
     help: str = ""
     advanced: bool = False
+    unset: str = CHOSEN
+    """How it reads in a text where it is left to the method."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ class Method:
         occasions = {ONE_ECHO} if echoes == 1 else set()
         occasions |= {name if value else f"not {name}" for name, value in values.items() if isinstance(value, bool)}
         sentence = next((said for when, said in self.otherwise.items() if when in occasions), self.sentence)
-        told = {name: CHOSEN if value is None else value for name, value in values.items()} | dict(words or {})
+        unset = {p.name: p.info.unset for p in self.parameters}
+        told = {name: unset[name] if value is None else value for name, value in values.items()} | dict(words or {})
         return sentence.format(**told)
 
     @property

@@ -39,18 +39,16 @@ def sigmoid(values: np.ndarray, mask: np.ndarray, strength: float) -> np.ndarray
     return (1 + np.tanh(1 - values / np.float32(width))) / 2
 
 
-def echo_choice(magnitude: np.ndarray, echo: int) -> list[int]:
-    """Return the places of the echoes to use: the one asked for, counted from 1, or with 0 all.
+def echo_choice(magnitude: np.ndarray, echo: int | None) -> list[int]:
+    """Return the places of the echoes to use: the one asked for, counted from 1, or all.
 
     Raises InputError where there is no such echo.
     """
     echoes = magnitude.shape[-1]
-    if echo == 0:
+    if echo is None:
         return list(range(echoes))
     if echo > echoes:
-        raise InputError(
-            f"Echo {echo} is asked for, but there are {echoes}: choose one from 1 to {echoes}, or 0 for all."
-        )
+        raise InputError(f"Echo {echo} is asked for, but there are {echoes}: choose one from 1 to {echoes}, or all.")
     return [echo - 1]
 
 

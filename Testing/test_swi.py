@@ -13,7 +13,7 @@ from QSMLogic.methods import METHODS
 from QSMLogic.phantom import COIL_FALL_OFF
 from QSMLogic.pipeline import run_stage
 from QSMLogic.projection import projection
-from QSMLogic.settings import Settings, Step
+from QSMLogic.settings import Settings
 from QSMLogic.weighting import echoes_together, falling, phase_weight, sigmoid
 
 GRID = Grid((45, 38, 31), (1.0, 1.3, 1.7), b0_direction=(0.0, 0.0, 1.0))
@@ -185,8 +185,14 @@ def test_an_echo_that_is_not_there_is_refused(name):
 def test_two_ways_of_swi_are_not_made_in_one_run():
     settings = Settings.preset()
     with pytest.raises(InputError, match="SWI and CLEAR-SWI make the same map"):
-        type(settings).from_dict(settings.to_dict() | {"maps": [{"method": "swi"}, {"method": "clear_swi"}]})
-    assert Step("swi", METHODS["maps"]["swi"].settings()).parameters["power"] == 4
+        Settings.from_dict(settings.to_dict() | {"maps": [{"method": "swi"}, {"method": "clear_swi"}]})
+
+
+@pytest.mark.parametrize("name", ["swi", "tswi", "smwi"])
+def test_the_methods_text_says_which_echo(name):
+    method = METHODS["maps"][name]
+    assert "(echo: all)" in method.described()
+    assert "(echo: 2)" in method.described(echo=2)
 
 
 # CLEAR-SWI

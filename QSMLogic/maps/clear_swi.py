@@ -69,7 +69,10 @@ def clear_swi(
 
     Source: Eckstein2021 (the sequence of steps), Schofield2003 (unwrapping), Tustison2010 (N4). Differences: shading is
     corrected by N4; the filter is told in mm and acts along all axes alike; echoes are combined by the precision of
-    their phase; the magnitude is the root mean square of the echoes.
+    their phase; the magnitude is the root mean square of the echoes; what is typical is taken in the mask alone.
+
+    Notes: The mask falls from 1 to 0 about the typical positive phase, however small that is: where echoes are so early
+    that the phase is noise and ringing, these are what it shows. Take SWI, whose mask is in rad, or tSWI there.
     """
     progress(0, "magnitude")
     even = echoes_together(magnitude, [*range(magnitude.shape[3])]) * mask

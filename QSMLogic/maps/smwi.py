@@ -17,15 +17,17 @@ from ..weighting import echo_choice, echoes_together, falling
     outputs=("smwi",),
     cite=("Gho2014", "Nam2017"),
     sentence="Susceptibility map-weighted images were made with a {weighting} mask that ends at {threshold:g} ppm, of "
-    "power {power:g} (echo {echo}, 0 being all)",
-    volumes=6,
+    "power {power:g} (echo: {echo})",
+    volumes=4,
 )
 def smwi(
     magnitude: np.ndarray,
     chi: np.ndarray,
     mask: np.ndarray,
     *,
-    echo: Annotated[int, Param("Echo", low=0, help="counted from 1; 0: the root mean square of all echoes")] = 0,
+    echo: Annotated[
+        int | None, Param("Echo", low=1, help="counted from 1; auto: the root mean square of all echoes", unset="all")
+    ] = None,
     weighting: Annotated[Literal["paramagnetic", "diamagnetic"], Param("Weighting", help="what it makes dark")] = (
         "paramagnetic"
     ),

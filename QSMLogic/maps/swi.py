@@ -21,12 +21,12 @@ from ..weighting import Weighting, echo_choice, phase_weight
     outputs=("swi", "swi_phase", "swi_projection"),
     cite=("Haacke2004", "Quinn2014", "Schofield2003"),
     sentence="Susceptibility-weighted images were made from the high-pass filtered phase ({phase_filter}; waves of "
-    "{wavelength:g} mm halved) with a {weighting} mask of power {power:g} (echo {echo}, 0 being the mean over all) and "
+    "{wavelength:g} mm halved) with a {weighting} mask of power {power:g} (echo: {echo}) and "
     "projected over {thickness:g} mm ({extreme} intensity)",
     otherwise={
         "bias_correction": "Susceptibility-weighted images were made from the magnitude, corrected for shading by N4 "
         "(Tustison et al., 2010), and the high-pass filtered phase ({phase_filter}; waves of {wavelength:g} mm halved) "
-        "with a {weighting} mask of power {power:g} (echo {echo}, 0 being the mean over all) and projected over "
+        "with a {weighting} mask of power {power:g} (echo: {echo}) and projected over "
         "{thickness:g} mm ({extreme} intensity)"
     },
     volumes=20,
@@ -37,7 +37,9 @@ def swi(
     mask: np.ndarray,
     grid: Grid,
     *,
-    echo: Annotated[int, Param("Echo", low=0, help="counted from 1; 0: the mean over all echoes")] = 0,
+    echo: Annotated[
+        int | None, Param("Echo", low=1, help="counted from 1; auto: the mean over all echoes", unset="all")
+    ] = None,
     phase_filter: Annotated[
         Literal["unwrapped", "homodyne"],
         Param("Phase filter", help="unwrapped phase less itself smoothed, or the complex image over itself smoothed"),

@@ -20,8 +20,8 @@ from ..weighting import echo_choice, echoes_together, falling
     outputs=("tswi", "tswi_projection"),
     cite=("Liu2014",),
     sentence="True susceptibility-weighted images were made with a mask that falls from {low:g} to {high:g} ppm, of "
-    "power {power:g} (echo {echo}, 0 being all), and projected over {thickness:g} mm ({extreme} intensity)",
-    volumes=6,
+    "power {power:g} (echo: {echo}), and projected over {thickness:g} mm ({extreme} intensity)",
+    volumes=5,
 )
 def tswi(
     magnitude: np.ndarray,
@@ -29,7 +29,9 @@ def tswi(
     mask: np.ndarray,
     grid: Grid,
     *,
-    echo: Annotated[int, Param("Echo", low=0, help="counted from 1; 0: the root mean square of all echoes")] = 0,
+    echo: Annotated[
+        int | None, Param("Echo", low=1, help="counted from 1; auto: the root mean square of all echoes", unset="all")
+    ] = None,
     low: Annotated[float, Param("Lower threshold", "ppm", -10, 10, "susceptibility that is not made darker")] = 0.0,
     high: Annotated[float, Param("Upper threshold", "ppm", -10, 10, "susceptibility from which on it is black")] = 0.45,
     power: Annotated[float, Param("Power", "", 0, 32, "how often the mask is multiplied")] = 2.0,
