@@ -1,6 +1,7 @@
 """Maps as DICOM: the values, the place, the links and the elements that an archive asks for."""
 
 import itertools
+import json
 import os
 import re
 from dataclasses import replace
@@ -21,6 +22,7 @@ from QSMLogic.io.dicom.quantity import stored
 from QSMLogic.io.dicom.writing import write_series
 from QSMLogic.io.nifti import Geometry, read_volume, write_image
 from QSMLogic.io.outputs import OutputFolder
+from QSMLogic.report.provenance import fingerprint
 from QSMLogic.settings import Settings
 
 CHI = np.random.default_rng(0).normal(0, 0.2, SHAPE).astype(np.float32)
@@ -373,6 +375,18 @@ def test_the_command_takes_the_acquisition_that_the_map_lies_on(scan, chimap, tm
     refused(capsys, words, "2 acquisitions lie on the voxels of the map: name its own with --acquisition (1 = ")
     assert main([*words, "--acquisition", "again"]) == 0
     assert pydicom.dcmread(next((tmp_path / "out").iterdir())).SeriesNumber == 15001
+
+
+def test_the_command_refuses_images_of_another_patient_on_the_same_voxels(scan, chimap, tmp_path, capsys):
+    record = chimap.with_name("provenance.json")
+    record.write_text(json.dumps({"inputs": [fingerprint(path) for path in scan]}))
+    siemens(tmp_path / "other", PatientID="B2", StudyInstanceUID="1.2.10")
+    out = ["--out", str(tmp_path / "out")]
+    refused(capsys, ["dicom", str(chimap), "--like", str(tmp_path / "other"), *out], "may be another patient's")
+    assert not (tmp_path / "out").exists()
+    assert main(["dicom", str(chimap), "--like", str(tmp_path / "scan"), *out]) == 0
+    record.write_text('{"inputs": [{"file": "phase.nii.gz", "sha256": "0"}]}')  # nobody knows
+    assert main(["dicom", str(chimap), "--like", str(tmp_path / "other"), *out, "--force"]) == 0
 
 
 def test_the_command_believes_the_unit_of_a_side_car(scan, tmp_path, capsys):

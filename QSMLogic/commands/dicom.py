@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from ..io.candidate import Candidate
 from ..io.dicom.quantity import QUANTITIES, UNITS
 from ..io.dicom.source import on_same_voxels
 from ..io.dicom.writing import write_series
-from ..io.nifti import Geometry, read_volume
-from ..io.writing import FILES
+from ..io.nifti import NIFTI_ENDINGS, Geometry, read_volume
+from ..io.writing import FILES, PROVENANCE
+from ..report.provenance import fingerprint
 from ..settings import Settings
 from .arguments import add_command
 
@@ -51,6 +53,7 @@ def _work(args: argparse.Namespace) -> None:
     if lost.any():
         print(f"Warning: {int(lost.sum())} voxels are no finite numbers and are written as 0.", file=sys.stderr)
     sources = _acquisition(args, geometry).files()
+    _refuse_other_images(args.map, sources)
     settings = _settings(args)
     if settings is None:
         print("Warning: no settings are beside the map: the DICOM files do not say them (--settings).", file=sys.stderr)
@@ -65,6 +68,30 @@ def _work(args: argparse.Namespace) -> None:
         force=args.force,
     )
     print(f"{args.out}: {len(files)} slices of {QUANTITIES[name].title}")
+
+
+def _refuse_other_images(path: Path, sources: Sequence[Path]) -> None:
+    """Refuse images none of which the map was made of, as the record of its run says: they may be another patient's.
+
+    Nothing can be said where there is no record, or the map was made of NIfTI files.
+    """
+    record = path.with_name(PROVENANCE)
+    content = read_document(record) if _ours(path) and record.is_file() else None
+    inputs = content.get("inputs") if isinstance(content, dict) else None
+    entries = [entry for entry in (inputs if isinstance(inputs, list) else ()) if isinstance(entry, dict)]
+    known = {entry.get("sha256"): str(entry.get("entry", entry.get("file", ""))) for entry in entries}
+    if not known or any(name.lower().endswith(NIFTI_ENDINGS) for name in known.values()):
+        return
+    if not any(fingerprint(source)["sha256"] in known for source in sources):
+        raise InputError(
+            f"{path.name} was made of none of the images of --like, as {PROVENANCE} beside it says: they "
+            "may be another patient's: name the files it was made of, or run qsm run --dicom on these."
+        )
+
+
+def _ours(path: Path) -> bool:
+    """Whether a map has the name that `qsm run` gives it, so that what lies beside is of the same run."""
+    return _stem(path) in FILES.values()
 
 
 def _unit(args: argparse.Namespace) -> str | None:
@@ -119,5 +146,4 @@ def _settings(args: argparse.Namespace) -> Settings | None:
     if args.settings is not None:
         return Settings.read(args.settings)
     beside = args.map.parent / SETTINGS
-    ours = _stem(args.map) in FILES.values()
-    return Settings.read(beside) if ours and beside.is_file() else None
+    return Settings.read(beside) if _ours(args.map) and beside.is_file() else None
