@@ -30,6 +30,9 @@ PRESETS = Path(__file__).parent / "presets"
 COMBINE = ("intersection", "union")
 """How a second mask joins what the steps before it made."""
 
+NONE = "none"
+"""Of single-step methods the one that stands in for no stage, and is not run."""
+
 CHAIN = ("conditioning", "unwrapping", "field", "background", "inversion")
 """From phase to susceptibility, stage by stage; a single-step method stands in for the last ones."""
 
@@ -85,8 +88,8 @@ class Settings:
     def stages(self) -> tuple[str, ...]:
         """Names of the stages that are carried out: a single-step method stands in for those it does not start from."""
         single = METHODS["single_step"][self.single_step.method]
-        before = self.stages_to(single.inputs)
-        return tuple(stage for stage in STAGES if stage in before or stage not in CHAIN)
+        left_out = set(CHAIN) - set(self.stages_to(single.inputs)) | ({"single_step"} if single.name == NONE else set())
+        return tuple(stage for stage in STAGES if stage not in left_out)
 
     @property
     def makes(self) -> tuple[str, ...]:
