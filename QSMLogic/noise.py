@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import scipy.special
 
@@ -13,27 +15,26 @@ HIGH_SNR = np.float32(6)
 are a hundred times slower."""
 
 
-def noise_level(image: np.ndarray, mask: np.ndarray) -> float:
+def noise_level(image: np.ndarray, mask: np.ndarray, *, every: bool = False) -> float:
     """Estimate the standard deviation of white noise in an image (x, y, z), real or complex (then: of its real part).
 
     From the finest diagonal wavelet, which structures and smooth fields hardly reach, by the median over the blocks of
     2 x 2 x 2 voxels in the mask; 0 where there is no such block. An image that was interpolated has less of it than
-    noise. Source: Donoho1994.
+    noise. every: overlapping blocks too, so that it does not matter from where they are counted. Source: Donoho1994.
     """
     size = [min(2, n) for n in mask.shape]
-    corners = [
-        (slice(i, n - n % s, s), slice(j, m - m % t, t), slice(k, o - o % u, u))
-        for (n, m, o), (s, t, u) in [(mask.shape, size)]
-        for i in range(s)
-        for j in range(t)
-        for k in range(u)
+    starts = [
+        [slice(i, n - s + 1 + i) if every else slice(i, n - n % s, s) for i in range(s)]
+        for n, s in zip(mask.shape, size, strict=True)
     ]
+    corners = list(product(*starts))
+    signs = [(-1) ** sum(place) for place in np.ndindex(*size)]
     inside = np.logical_and.reduce([mask[c] for c in corners])
     if not inside.any() or len(corners) == 1:
         return 0.0
     detail = np.zeros(int(inside.sum()), np.result_type(image, np.float32))
-    for corner in corners:
-        detail += (-1) ** sum(side.start for side in corner) * image[corner][inside]
+    for corner, sign in zip(corners, signs, strict=True):
+        detail += sign * image[corner][inside]
     values = np.abs(np.concatenate([detail.real, detail.imag]) if np.iscomplexobj(detail) else detail)
     return float(np.median(values)) / (GAUSSIAN_MEDIAN * np.sqrt(len(corners)))
 

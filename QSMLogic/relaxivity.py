@@ -19,3 +19,18 @@ def relaxivity_at(field_strength: float, at_3_t: float = RELAXIVITY) -> float:
 def r2prime_of(chi_para: np.ndarray, chi_dia: np.ndarray, field_strength: float) -> np.ndarray:
     """Return the R2' (1/s) of sources (ppm, each of its own sign), equally strong for both kinds. Source: Shin2021."""
     return np.float32(relaxivity_at(field_strength)) * (chi_para - chi_dia)
+
+
+R2_WITHOUT_FIELD, R2_PER_TESLA = 9.0, 1.4
+"""1/s and 1/s/T: R2 of brain tissue without iron, 13 1/s at 3 T (Gelman1999), and how it grows (Cox2010)."""
+
+
+def r2prime_from(
+    r2star: np.ndarray, field_strength: float, share: float, r2_without_field: float, r2_per_tesla: float
+) -> np.ndarray:
+    """Return the R2' (1/s) that R2* has where R2 is the same everywhere and linear in the field strength (T).
+
+    share: of what R2* has beyond it; the rest is R2 that grows with the sources.
+    """
+    assumed = np.float32(r2_without_field + r2_per_tesla * field_strength)
+    return np.float32(share) * np.maximum(r2star - assumed, 0)

@@ -126,9 +126,9 @@ def admm(
     image: np.ndarray | None = None
     for iteration in range(iterations):
         # What is no longer needed is let go at once: a volume or a spectrum each.
-        through = transform(_right_side(grid, convolved, image)) if convolved else None
+        through = transform(right_side(grid, convolved, image)) if convolved else None
         image = None
-        right = transform(_right_side(grid, local, x))
+        right = transform(right_side(grid, local, x))
         _solve(right, through, kernel, quadratic, system)
         if through is not None:
             image = inverse(through, grid.shape)
@@ -168,7 +168,7 @@ def _denominator(
     return np.divide(1, system, out=np.zeros_like(system), where=system > 0)
 
 
-def _right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.ndarray:
+def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.ndarray:
     """Bring each t to the image (None: leave it) and sum penalty K'(proximal point - multiplier) over the terms.
 
     In place of t the share of the next t that is known already is left behind: (1 - a) t + a remainder(t), a the
