@@ -107,12 +107,12 @@ def separated(
     pair = _Pair(data, decay, strength / SHRINKAGE)
     if exterior == "auto":  # from the field alone: what is assumed of R2' must not look like background
         pair.weight = 0.0
-        pair.solve("zero", LOOSE * tolerance, iterations, part(progress, 0, DECISION_SHARE))
+        alone = pair.solve("zero", LOOSE * tolerance, iterations, part(progress, 0, DECISION_SHARE))
         pair.weight = decay.weight / pair.penalty
-        free = leaves_smooth_misfit(data.field, data.misfit(pair.total), data.window)
+        free = leaves_smooth_misfit(data.field, data.misfit(alone.sum(axis=0)), data.window)
         exterior, progress = "free" if free else "zero", part(progress, DECISION_SHARE, 1)
-    pair.solve(exterior, tolerance, iterations, progress)
-    para, dia = (data.window.paste(source) * mask for source in pair.sources)
+    found = pair.solve(exterior, tolerance, iterations, progress)
+    para, dia = (data.window.paste(source) * mask for source in found)
     return np.maximum(para, 0), np.minimum(dia, 0)
 
 
@@ -147,14 +147,8 @@ class _Pair:
         alone = np.float32(penalty) * gradient_squared(grid) + np.float32(self.penalty)
         self.systems = 1 / (alone + np.float32(2 * DATA_PENALTY) * data.kernel**2), 1 / alone
 
-    @property
-    def total(self) -> np.ndarray:
-        """Sum of both sources."""
-        assert self.sources is not None
-        return self.sources[0] + self.sources[1]
-
-    def solve(self, exterior: str, tolerance: float, iterations: int, progress: Progress) -> None:
-        """Go on until the relative change of both sources falls below the tolerance."""
+    def solve(self, exterior: str, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:
+        """Go on until the relative change of both sources falls below the tolerance, and return them."""
         progress, change = rising(progress), 1.0
         for iteration in range(iterations):
             progress(converged(change**2, tolerance**2, iteration / iterations), "")
@@ -165,6 +159,8 @@ class _Pair:
             if change < tolerance:
                 break
         progress(1.0, "")
+        assert self.sources is not None
+        return self.sources
 
     def _step(self, exterior: str) -> np.ndarray:
         """Return the sources that suit the splits best; their sum and their difference do not depend on each other."""

@@ -19,7 +19,7 @@ from ..source_separation import DiaRelaxivity, ParaRelaxivity, closed_form
     "taking a ppm of paramagnetic sources to add {relaxivity_para:g} 1/s and one of diamagnetic sources "
     "{relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
     outputs=("chi_para", "chi_dia"),
-    volumes=6,
+    volumes=4.5,
 )
 def separation_closed_form(
     chi: np.ndarray,
