@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
+from threading import Barrier, Thread
 
 SLAB_VOXELS = 1 << 18
 """Voxels per slab: small enough for a processor's cache, large enough that a slab's edge costs little; measured."""
+
+PATIENCE = 5.0
+"""s in which all threads of a pool have started."""
 
 
 def threads() -> int:
@@ -20,7 +25,21 @@ def threads() -> int:
 
 @lru_cache(maxsize=1)
 def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="qsm")
+    """Return the pool with all its threads started, by a thread that no signal interrupts.
+
+    A pool starts a thread and takes it down on its list thereafter. The main thread may be told to end between the two;
+    the program would then wait for that thread for ever, as nobody else would tell it to end.
+    """
+    pool, there = ThreadPoolExecutor(workers, thread_name_prefix="qsm"), Barrier(workers)
+
+    def start() -> None:
+        with suppress(RuntimeError):  # the program ends meanwhile
+            list(pool.map(lambda _: there.wait(PATIENCE), range(workers)))
+
+    starter = Thread(target=start, daemon=True)
+    starter.start()
+    starter.join()
+    return pool
 
 
 def each(function: Callable, items: list) -> list:
