@@ -35,7 +35,7 @@ def damaged(folder):
 def test_a_folder_without_phase_is_named_with_what_it_holds(tmp_path):
     with pytest.raises(InputError, match=r"There is no folder .*nowhere"):
         find_acquisitions(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="holds no file, but no gradient-echo phase"):
+    with pytest.raises(InputError, match="holds no files: choose a folder"):
         find_acquisitions(tmp_path)
     (tmp_path / "notes.txt").write_text("DICM")
     (tmp_path / "empty").touch()
@@ -227,3 +227,20 @@ def test_random_damage_never_ends_in_a_traceback(tmp_path):
         except InputError:
             outcomes["refused"] += 1
     assert min(outcomes["same voxels"], outcomes["refused"]) > 10
+
+
+def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    siemens(tmp_path, echoes=2)
+    real, shut = os.scandir, {str(tmp_path / part / "1") for part in ("magnitude", "phase")}
+
+    def closed(path):
+        if str(path) in shut:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    first = f"2 folders cannot be read; the first: {tmp_path / 'magnitude' / '1'} (Permission denied)."
+    assert only(tmp_path).warnings[-1] == first
+    shut.add(str(tmp_path))
+    with pytest.raises(InputError, match=r"holds no files: .* Not readable: .* \(Permission denied\)"):
+        find_acquisitions(tmp_path)

@@ -44,7 +44,8 @@ def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> l
     if is_archive(folder):
         place = unpacked(folder, part(progress, 0.0, UNPACKING))
         progress = part(progress, UNPACKING, 1.0)
-    files = list(_files(place)) if place.is_dir() else [place]
+    shut: list[str] = []
+    files = list(_files(place, shut)) if place.is_dir() else [place]
     images = [path for path in files if path.name.lower().endswith(NIFTI_ENDINGS)]
     found = find_bids(images)
     broken: list[str] = []
@@ -53,9 +54,11 @@ def find_acquisitions(folder: str | Path, progress: Progress = no_progress) -> l
     found += find_dicom(dicom, broken, part(progress, 0.1, 1.0))
     closed = _closed(folder, files)
     if not found:
-        raise InputError(_nothing(folder, len(files), len(images), len(dicom), broken) + closed)
-    if closed:
-        found = [replace(candidate, warnings=(*candidate.warnings, closed.strip())) for candidate in found]
+        raise InputError(_nothing(folder, len(files), len(images), len(dicom), [*shut, *broken]) + closed)
+    if shut:
+        closed += f" {len(shut)} folders cannot be read; the first: {shut[0]}"
+    said = (closed.strip(),) if closed else ()
+    found = [replace(candidate, warnings=(*candidate.warnings, *said)) for candidate in found]
     progress(1.0, "")
     return sorted(found, key=lambda candidate: bool(candidate.problem))
 
@@ -99,10 +102,17 @@ def read_acquisition(candidate: Candidate) -> Loaded:
     return load(Sources().of(candidate))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Return the files of a folder and those below, in the order of their names; hidden ones are left out."""
+def _files(folder: Path, shut: list[str]) -> Iterator[Path]:
+    """Return the files of a folder and those below, in the order of their names; hidden ones are left out.
+
+    Sentences on folders that cannot be read are added to shut.
+    """
     count, seen = 0, set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+
+    def note(error: OSError) -> None:
+        shut.append(f"{error.filename} ({error.strerror}).")
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
         left_out = NOT_RAW if DATA_SET in names else set()
         folders[:] = sorted(name for name in folders if name not in left_out and not name.startswith("."))
         itself = os.path.realpath(place)
@@ -131,9 +141,6 @@ def _closed(folder: Path, files: Sequence[Path]) -> str:
 def _nothing(folder: Path, files: int, images: int, dicom: int, broken: Sequence[str]) -> str:
     others = files - images - dicom
     seen = [f"{count} {kind}" for count, kind in ((images, "NIfTI"), (dicom, "DICOM"), (others, "other")) if count]
-    found = f"{' and '.join(seen)} files" if seen else "no file"
+    found = f"{' and '.join(seen)} files, but no gradient-echo phase" if seen else "no files"
     said = f" Not readable: {broken[0]}" if broken else ""
-    return (
-        f"{folder} holds {found}, but no gradient-echo phase: choose a folder with phase images, as DICOM, BIDS or "
-        f"NIfTI with side-cars.{said}"
-    )
+    return f"{folder} holds {found}: choose a folder with phase images, as DICOM, BIDS or NIfTI with side-cars.{said}"
