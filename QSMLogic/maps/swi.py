@@ -45,7 +45,7 @@ def swi(
         Param("Phase filter", help="unwrapped phase less itself smoothed, or the complex image over itself smoothed"),
     ] = "unwrapped",
     window: Annotated[
-        Shape, Param("Window", help="of the homodyne filter; unwrapped phase is smoothed by a Gaussian", advanced=True)
+        Shape, Param("Window", help="of the homodyne filter; unwrapped phase has a Gaussian", advanced=True)
     ] = "hann",
     wavelength: Annotated[
         float, Param("Wavelength", "mm", 2, 200, "of a wave that the filter halves; longer ones are taken out")
@@ -76,10 +76,10 @@ def swi(
     Notes: The paramagnetic mask falls from 1 at phase 0 to 0 at pi, the diamagnetic one from 0 to -pi, the triangular
     one to both sides; the sigmoid is that of CLEAR-SWI. Scanners use the homodyne filter, which leaves rings where the
     field is steep, as over the sinuses; unwrapped phase has none. A Hann window over the middle 64 of 512 samples of
-    0.5 mm halves waves of 16 mm, a Gaussian of standard deviation s those of 5.34 s. The slab lies across the voxel
-    axis that is nearest to the main field, which runs between feet and head in a closed magnet. A vessel's phase is
-    that of its field, which changes sign with its angle to the main field and goes on outside it: tSWI, which is made
-    of the susceptibility, is free of both.
+    0.5 mm halves waves of 16 mm, as does a Gaussian of a standard deviation of 3 mm, or one of 4 mm that is applied
+    twice, which is what smooths unwrapped phase. The slab lies across the voxel axis that is nearest to the main field,
+    which runs between feet and head in a closed magnet. A vessel's phase is that of its field, which changes sign with
+    its angle to the main field and goes on outside it: tSWI, which is made of the susceptibility, is free of both.
     """
     progress(0, "filter")
     chosen = echo_choice(magnitude, echo)
