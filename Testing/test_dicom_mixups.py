@@ -3,7 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import SIEMENS, TIMES, change, noise, only, refused, save, siemens, write_volume
+from dicom_files import CANON, PHILIPS, SIEMENS, UIH, TIMES, change, noise, only, refused, save, siemens, write_volume
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
@@ -109,3 +109,11 @@ def test_echoes_of_separate_scans_are_told(tmp_path, separate):
             timing = {"EchoTime": time * 1000, "EchoNumbers": 1 if separate else echo + 1}
             series(tmp_path, 5 + 2 * echo + number, part, **timing)
     assert ["separate scans" in said for said in only(tmp_path).warnings] == [True] * separate
+
+
+@pytest.mark.parametrize(
+    ("vendor", "known"), [(SIEMENS, True), (PHILIPS, True), (CANON, False), (UIH, False), ({}, False)]
+)
+def test_a_sign_of_the_phase_that_nobody_has_compared_is_told(tmp_path, vendor, known):
+    write_volume(tmp_path, noise(), vendor, "phase", **SCALE)
+    assert ["--phase-sign -1" in said for said in only(tmp_path).warnings] == [True] * (not known)

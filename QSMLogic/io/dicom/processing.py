@@ -37,6 +37,13 @@ GE_SIGN = (
     "dark, give the phase the other sign (--phase-sign -1)."
 )
 
+UNKNOWN_SIGN = (
+    "Nobody has compared the sign of this scanner's phase ({manufacturer}) with anatomy yet: if veins and iron-rich "
+    "nuclei come out dark, give the phase the other sign (--phase-sign -1)."
+)
+KNOWN_SIGN = ("SIEMENS", "PHILIPS")
+"""Makers whose phase grows with the field."""
+
 WEIGHTED = {"SWI", "SWIP", "HPF"}
 SMOOTHING = {"FIL", "FM", "FM1", "FM2", "FM3"}
 """Words of image types for filters."""
@@ -78,8 +85,16 @@ def processing_of(chain: list[Any], part: str, manufacturer: str) -> Processing:
     smoothing = [word for word in words if word in SMOOTHING]
     doubts.append(SMOOTHED.format(said=", ".join(smoothing)) if smoothing else "")
     doubts.append(CORRECTED.format(said=corrected[0]) if corrected else "")
-    doubts.append(GE_SIGN if manufacturer.startswith("GE") else "")
+    doubts.append(_sign(manufacturer))
     return Processing(problem, tuple(filter(None, doubts)), bool(corrected))
+
+
+def _sign(manufacturer: str) -> str:
+    """Return in a sentence that the sign of the phase may be the other one, empty where it is known."""
+    if manufacturer.startswith("GE"):
+        return GE_SIGN
+    known = manufacturer.startswith(KNOWN_SIGN)
+    return "" if known else UNKNOWN_SIGN.format(manufacturer=manufacturer or "whose maker is not named")
 
 
 def _filtered(chain: list[Any], words: list[str]) -> str:
