@@ -27,7 +27,7 @@ def words(inputs):
     """Return the words of a run that takes a few seconds."""
     named = {name: str(inputs / f"{name}.nii.gz") for name in ("phase", "magnitude", "mask")}
     flags = [word for name, path in named.items() for word in (f"--{name}", path)]
-    return ["run", *flags, "--params", str(inputs / "params.json"), "--preset", "fast"]
+    return ["run", *flags, "--params", str(inputs / "params.json"), "--preset", "fast", "--uncompressed"]
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_cancel_ends_a_run_at_once(ready, slicer_scene):
     assert ready.ui.applyButton.enabled
     assert not ready.ui.cancelButton.enabled
     assert slicer_scene.GetNumberOfNodes() == before
-    assert not ready.panel.runSection.timer.active
+    assert not ready.panel.runSection.waiting.timer.active
     ready.choose("presetComboBox", "fast")
     ready.run()
     assert ready.message.startswith("Done in")
@@ -165,7 +165,7 @@ def test_closing_the_scene_ends_the_run(ready, slicer_scene):
     assert job._process.poll() is not None
     assert not job.folder.exists()
     assert ready.panel.runSection.job is None
-    assert not ready.panel.runSection.timer.active
+    assert not ready.panel.runSection.waiting.timer.active
     assert "Cancelled: the scene was closed" in ready.message
     assert "Choose the phase images" in ready.missing
     assert ready.ui.echoTable.rowCount == 0
@@ -184,7 +184,7 @@ def test_reload_and_exit_end_the_run(ready, slicer_scene, end):
         slicer.app.aboutToQuit.emit()
     assert job._process.poll() is not None
     assert not job.folder.exists()
-    assert not ready.panel.runSection.timer.active
+    assert not ready.panel.runSection.waiting.timer.active
     label = ready.ui.readyLabel.text
     node.SetParameter("fieldStrength", "")
     slicer_scene.Clear(False)

@@ -57,7 +57,7 @@ class Job:
     """
 
     def __init__(self, words: list[str], folder: Path, frontEnd: str = "") -> None:
-        """Start `qsm` with these words; its results go to a folder `out` in the job's folder.
+        """Start `qsm` with these words as a child; its results go to a folder `out` in the job's folder.
 
         frontEnd: the application that asks, which the record of the run names. Raises InputError where the child cannot
         be started.
@@ -69,7 +69,7 @@ class Job:
         self.finished = self.cancelled = False
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         try:
-            self._process = self._started([*words, "--out", str(self.output), "--child", "--uncompressed"], frontEnd)
+            self._process = self._started([*words, "--out", str(self.output), "--child"], frontEnd)
         except OSError as error:
             self.close()
             raise InputError(f"The computation could not be started: {error.strerror} ({_python()}).") from None

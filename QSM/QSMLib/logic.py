@@ -103,7 +103,7 @@ class Logic:
         folder = None
         try:
             folder = Path(tempfile.mkdtemp(prefix="qsm-"))
-            job = Job(writeInputs(request, folder), folder, self.frontEnd)
+            job = Job([*writeInputs(request, folder), "--uncompressed"], folder, self.frontEnd)
         except BaseException as error:
             if folder is not None:
                 rmtree(folder, ignore_errors=True)

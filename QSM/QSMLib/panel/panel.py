@@ -173,7 +173,8 @@ class Panel(VTKObservationMixin):
 
     def _onStartClose(self, _caller: Any = None, _event: Any = None) -> None:
         self._closing = True
-        if self.runSection.cancel():
+        ended = [section.cancel() for section in self.sections]
+        if any(ended):
             self.say(_("Cancelled: the scene was closed."))
 
     def _onEndClose(self, _caller: Any = None, _event: Any = None) -> None:

@@ -15,9 +15,7 @@ from ..as_python import asPython
 from ..reproduce import asCommand
 from ..request import AUTOMATIC
 from .section import Section
-
-INTERVAL = 100
-"""ms between two looks at the run."""
+from .waiting import Waiting
 
 FULL = 1000
 """Steps of the progress bar."""
@@ -29,17 +27,18 @@ class RunSection(Section):
     def __init__(self, frame: Any, panel: Any) -> None:
         """Connect the widgets."""
         super().__init__(frame, panel)
-        self.job: Any = None
-        self._logged = 0
-        self.timer = qt.QTimer()
-        self.timer.setInterval(INTERVAL)
-        self.timer.connect("timeout()", lambda: panel.act(self._poll))
+        self.waiting = Waiting(panel, self._showProgress, self._finish)
         self.ui.progressBar.maximum = FULL
         panel.connect(self.ui.applyButton, "clicked()", self.start)
         panel.connect(self.ui.cancelButton, "clicked()", self._askedToCancel)
         panel.connect(self.ui.copyLogButton, "clicked()", self._copyLog)
         panel.connect(self.ui.copyCommandButton, "clicked()", self._copyCommand)
         panel.connect(self.ui.copyPythonButton, "clicked()", self._copyPython)
+
+    @property
+    def job(self) -> Any:
+        """The run under way, None where there is none."""
+        return self.waiting.job
 
     def refresh(self) -> None:
         """Say what is missing, and how much memory the run needs."""
@@ -67,24 +66,18 @@ class RunSection(Section):
 
     def start(self) -> None:
         """Begin a run."""
-        if self.job is not None:
-            raise InputError("A run is under way: wait for it, or cancel it.")
-        request, self._logged = self.request(), 0
+        self.waiting.refuseSecond()
+        request = self.request()
         self.ui.applyButton.enabled = False  # the wait cursor lets events through
         with slicer.util.WaitCursor():
-            self.job = self.panel.logic.start(request)
+            job = self.panel.logic.start(request)
         self.panel.say(_("Computing..."))
-        self.timer.start()
-        self._showProgress()
+        self.waiting.start(job)
         self.panel.refresh()
 
     def cancel(self) -> bool:
         """End a run at once; return whether there was one."""
-        if self.job is None:
-            return False
-        job = self._ended()
-        job.cancel()
-        return True
+        return self.waiting.cancel()
 
     def cleanup(self) -> None:
         """End a run."""
@@ -95,25 +88,7 @@ class RunSection(Section):
             self.panel.say(_("Cancelled; nothing was changed."))
             self.panel.refresh()
 
-    def _poll(self) -> None:
-        running = self.job.poll()
-        self._showProgress()
-        for line in self.job.log[self._logged :]:
-            self.panel.log(line)
-        self._logged = len(self.job.log)
-        if not running:
-            self._finish(self._ended())
-            self.panel.refresh()
-
-    def _ended(self) -> Any:
-        self.timer.stop()
-        job, self.job = self.job, None
-        return job
-
     def _finish(self, job: Any) -> None:
-        if job.error:
-            job.close()
-            raise InputError(job.error)
         with slicer.util.WaitCursor():
             outputs = self.panel.logic.collect(job)
         made = ", ".join(node.GetName() for node in outputs.nodes.values())
@@ -121,10 +96,10 @@ class RunSection(Section):
         self.panel.say(" ".join([text, *outputs.warnings]), "warning" if outputs.warnings else "info")
         self.panel.resultsChanged(outputs)
 
-    def _showProgress(self) -> None:
+    def _showProgress(self, job: Any) -> None:
         bar = self.ui.progressBar
-        bar.value = round(FULL * self.job.fraction)
-        bar.format = f"%p % {self.job.message.partition(':')[0]}"
+        bar.value = round(FULL * job.fraction)
+        bar.format = f"%p % {job.message.partition(':')[0]}"
 
     def _copyLog(self) -> None:
         self._copy(self.ui.logText.plainText)

@@ -24,5 +24,9 @@ class Section:
     def resultsChanged(self, outputs: Any) -> None:
         """Take note of the results of a run."""
 
+    def cancel(self) -> bool:
+        """End what is under way; return whether there was something."""
+        return False
+
     def cleanup(self) -> None:
         """Let go of timers, observers and jobs."""
