@@ -1,17 +1,22 @@
 """Source separation: on sources that are known, with what happens where its assumptions fail."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from analytic import covered, positions
+from bids_cohort import begin_data_set, bids, put_echoes
 from cases import data_of
+from command_line import given
 from scipy.optimize import minimize
 
 from QSMLogic import metrics
+from QSMLogic.cli import main
 from QSMLogic.errors import InputError
 from QSMLogic.forward_model import field_of
 from QSMLogic.grid import Grid
+from QSMLogic.io.nifti import read_volume, write_image
 from QSMLogic.phantom import head_phantom
 from QSMLogic.pipeline import run, run_stage
 from QSMLogic.relaxivity import r2prime_from, relaxivity_at
@@ -244,3 +249,29 @@ def test_every_assumption_is_said():
 def test_one_separation_at_a_time():
     with pytest.raises(InputError, match="make the same map"):
         Settings.preset("fast").changed({"maps.method": "r2star_arlo separation_r2star r2prime separation_r2prime"})
+
+
+def test_assumptions_are_in_the_side_cars_of_a_cohort(tiny_head, tmp_path):
+    root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
+    put_echoes(root, "sub-a", tiny_head)
+    chosen = ("--maps", "r2star_arlo", "separation_r2star", "--set", "maps.share=0.5")
+    assert bids(root, out, *chosen) == 0
+    for kind in ("para", "dia"):
+        (said,) = out.glob(f"sub-a/anat/sub-a_desc-chi{kind}map_*.json")
+        content = json.loads(said.read_text("utf-8"))
+        assert content["Units"] == "ppm"
+        assert "R2 was not measured: R2' was taken to be 0.5 times" in content["Description"]
+        assert content["Settings"]["relaxivity_para"] == 137
+
+
+def test_a_command_says_what_it_assumes(head, inputs, tmp_path):
+    geometry = read_volume(inputs / "chi.nii.gz")[1]
+    write_image(tmp_path / "r2prime.nii.gz", head.r2prime * head.mask, geometry)
+    words = ["maps", "separation_closed_form", *given(inputs, "chi", "mask"), "--r2prime", tmp_path / "r2prime.nii.gz"]
+    assert main([*map(str, words), "--relaxivity-dia", "100", "--out", str(tmp_path / "out")]) == 0
+    found = read_volume(tmp_path / "out" / "chidiamap.nii.gz")[0]
+    chi = np.where(head.mask, head.chi, 0)
+    expected = chi - np.maximum((head.r2prime + 100 * chi) / 237, np.maximum(chi, 0))
+    assert np.allclose(found, expected * head.mask, atol=1e-5)
+    said = json.loads((tmp_path / "out" / "provenance.json").read_text("utf-8"))
+    assert "diamagnetic sources 100 1/s" in said["methods"]

@@ -20,6 +20,7 @@ from ..constants import GAMMA_BAR
 from ..io.bids import entities_of
 from ..io.load import Loaded
 from ..io.writing import FILES, FURTHER
+from ..methods import METHODS
 from ..pipeline import Result
 from ..report.account import Account
 from ..report.windows import window
@@ -163,7 +164,16 @@ def _kept(made: Made) -> Iterator[Image]:
         own = {"desc": FILES[name]} if name not in SUFFIXES_OF_BIDS else {}
         path = names.anat(made.unit, SUFFIXES_OF_BIDS.get(name, OTHER), **own)
         units = {"Units": window(name).unit} if window(name).unit else {}
-        yield Image(path, maps[name], {"SkullStripped": True} | units | _said(f"{window(name).title}.", made.raw))
+        yield Image(path, maps[name], {"SkullStripped": True} | units | _further_said(made, name))
+
+
+def _further_said(made: Made, name: str) -> dict[str, Any]:
+    """Return what a further map is and how it was made, with what its method assumes."""
+    settings = made.told.settings
+    steps = zip(settings.maps, settings.to_dict()["maps"], strict=True)
+    step, written = next(each for each in steps if name in METHODS["maps"][each[0].method].outputs)
+    how = METHODS["maps"][step.method].described(made.scan.echoes, **step.parameters).rstrip(". ")
+    return _said(f"{window(name).title}. {how}.", made.raw) | {"Settings": written}
 
 
 def _echo(made: Made, index: int) -> str:

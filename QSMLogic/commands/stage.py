@@ -12,7 +12,7 @@ from typing import Any, cast
 from .. import pipeline
 from ..chosen import listening
 from ..documents import listed
-from ..io.load import load
+from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
 from ..io.writing import FILES, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
 from ..methods import METHODS, STAGES, Method
@@ -142,9 +142,17 @@ def _work(args: argparse.Namespace) -> None:
             scan=loaded.facts,
             reference=made.get("reference"),
             warnings=loaded.warnings,
+            methods=_said(steps, loaded),
         )
         write_json(out, PROVENANCE, record)
     print(f"{args.out}: {', '.join(map(file_of, written))}")
+
+
+def _said(steps: Mapping[str, Step], loaded: Loaded) -> str:
+    """Say in words what the steps do, and what they assume."""
+    echoes = None if loaded.scan is None else loaded.scan.echoes
+    said = (METHODS[stage][step.method].described(echoes, **step.parameters) for stage, step in steps.items())
+    return " ".join(f"{sentence.rstrip('. ')}." for sentence in said if sentence)
 
 
 def _with_mask(data: Mapping[str, Any]) -> dict[str, Any]:
