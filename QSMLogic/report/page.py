@@ -9,6 +9,7 @@ import numpy as np
 
 from ..io.load import Loaded
 from ..io.outputs import OutputFolder
+from ..methods import METHODS
 from ..pipeline import Result
 from ..roi import RegionStatistics, region_statistics
 from .account import Account
@@ -176,6 +177,12 @@ def _stages(viewer: Viewer, loaded: Loaded, result: Result) -> Iterator[Element]
         elif image is not None and image.any():
             inside = eroded if name == "local_field" else mask
             yield _figure(view, said, viewer.planes(image, view, inside))
+    for step in result.settings.maps:
+        method = METHODS["maps"][step.method]
+        for name in method.outputs:
+            yield _figure(
+                window(name), f"{method.label}: {method.summary}", viewer.planes(maps[name], window(name), mask)
+            )
 
 
 def _figure(view: Window, said: str, picture: Element, echo: int | None = None, times: Sequence[float] = ()) -> Element:
