@@ -3,7 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import CANON, PHILIPS, SIEMENS, UIH, TIMES, change, noise, only, refused, save, siemens, write_volume
+from dicom_files import CANON, PHILIPS, SIEMENS, TIMES, UIH, change, noise, only, refused, save, siemens, write_volume
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
