@@ -240,7 +240,7 @@ def test_every_assumption_is_said():
     for method, said in {
         "separation_closed_form": ("137 1/s", "at 3 T"),
         "separation_r2prime": ("137 1/s", "at 3 T", "robust"),
-        "separation_r2star": ("137 1/s", "R2 was not measured", "1 times", "9 1/s + 1.4 1/s/T"),
+        "separation_r2star": ("137 1/s", "R2 was not measured, but taken to be 9 + 1.4 B0", "1 times"),
     }.items():
         text = methods_text(preset.changed({"maps.method": f"r2star_arlo r2prime {method}"}))
         assert all(words in text for words in said), text
@@ -260,7 +260,8 @@ def test_assumptions_are_in_the_side_cars_of_a_cohort(tiny_head, tmp_path):
         (said,) = out.glob(f"sub-a/anat/sub-a_desc-chi{kind}map_*.json")
         content = json.loads(said.read_text("utf-8"))
         assert content["Units"] == "ppm"
-        assert "R2 was not measured: R2' was taken to be 0.5 times" in content["Description"]
+        assert "R2 was not measured, but taken to be 9 + 1.4 B0 everywhere" in content["Description"]
+        assert "R2' to be 0.5 times what R2* has beyond that" in content["Description"]
         assert content["Settings"]["relaxivity_para"] == 137
 
 

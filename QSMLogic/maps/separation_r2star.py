@@ -21,10 +21,10 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     cite=("Dimov2022", "Shin2021", "Gelman1999", "Cox2010"),
     sentence="Paramagnetic and diamagnetic susceptibility were fitted together to the local field and to R2' (the "
     "model of chi-separation, with a total-variation prior and a robust misfit of R2' by ADMM; regularisation weight "
-    "{regularization}, R2' weight {r2prime_weight:g}, sources outside the mask: {exterior}). R2 was not measured: R2' "
-    "was taken to be {share:g} times what R2* exceeds {r2_without_field:g} 1/s + {r2_per_tesla:g} 1/s/T B0 by; "
-    "and a ppm of paramagnetic sources was taken to add {relaxivity_para:g} 1/s and one of diamagnetic sources "
-    "{relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
+    "{regularization}, R2' weight {r2prime_weight:g}, sources outside the mask: {exterior}). R2 was not measured, but "
+    "taken to be {r2_without_field:g} + {r2_per_tesla:g} B0 everywhere (1/s, B0 in T), and R2' to be {share:g} times "
+    "what R2* has beyond that; a ppm of paramagnetic sources was taken to add {relaxivity_para:g} 1/s and one of "
+    "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
     outputs=("chi_para", "chi_dia"),
     volumes=32.5,
 )

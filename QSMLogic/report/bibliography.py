@@ -28,6 +28,7 @@ LETTERS = {
     r"\AE": "Æ",
     r"\aa": "å",
     r"\i": "i",
+    r"\chi": "χ",
 }
 """TeX's names for letters without an accent."""
 
@@ -128,7 +129,7 @@ def _plain(value: str) -> str:
         lambda m: unicodedata.normalize("NFC", m[2].removeprefix("\\") + ACCENTS[m[1]]),
         value,
     )
-    value = re.sub(r"\\(?:ss|ae|AE|aa|[oOlLi])(?![a-zA-Z])\s?", lambda m: LETTERS[m[0].strip()], value)
+    value = re.sub(r"\\(?:chi|ss|ae|AE|aa|[oOlLi])(?![a-zA-Z])\s?", lambda m: LETTERS[m[0].strip()], value)
     value = re.sub(r"\\([&%$#_])", r"\1", value).replace("$", "")
     return " ".join(value.replace("{", "").replace("}", "").split())
 

@@ -47,7 +47,7 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "r2star_misfit": Window("Misfit of R2*", "", 0, 0.1),
         "r2prime": Window("R2'", "1/s", 0, 30),
         "chi_para": Window("Paramagnetic susceptibility", "ppm", 0, 0.2),
-        "chi_dia": Window("Diamagnetic susceptibility", "ppm", -0.1, 0),
+        "chi_dia": Window("Diamagnetic susceptibility", "ppm", -0.1, 0.05),
         "total_field_hz": Window("Total field", "Hz", -64, 64),
         "local_field_hz": Window("Local field", "Hz", -6.4, 6.4),
         "local_phase": Window("Local phase", "rad", -0.8, 0.8),
