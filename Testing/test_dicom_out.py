@@ -18,10 +18,11 @@ from QSMLogic.cli import main
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions
 from QSMLogic.io.dicom.derivation import derivation
-from QSMLogic.io.dicom.quantity import stored
+from QSMLogic.io.dicom.quantity import QUANTITIES, stored
 from QSMLogic.io.dicom.writing import write_series
 from QSMLogic.io.nifti import Geometry, read_volume, write_image
 from QSMLogic.io.outputs import OutputFolder
+from QSMLogic.io.writing import FURTHER
 from QSMLogic.report.provenance import fingerprint
 from QSMLogic.settings import Settings
 
@@ -463,3 +464,8 @@ def test_a_run_writes_its_map_into_the_study(shared_data, tmp_path):
     assert headers[0].DerivationDescription == derivation(Settings.read(out / "settings.toml"))
     assert main([*words, "--force"]) == 0  # a run without the flag leaves no series of the run before
     assert not (out / "chimap-dicom").exists()
+
+
+def test_every_further_map_can_be_written():
+    assert set(FURTHER) <= set(QUANTITIES)
+    assert len({quantity.number for quantity in QUANTITIES.values()}) == len(QUANTITIES)
