@@ -210,7 +210,11 @@ def test_rates_and_times_stay_in_their_bounds(method):
     np.testing.assert_allclose(time, 1 / rate, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "times"), [(r2star_arlo, EVEN[:2]), *((m, EVEN[:1]) for m in ALL)], ids=str)
+@pytest.mark.parametrize(
+    ("method", "times"),
+    [(r2star_arlo, EVEN[:2]), *((m, EVEN[:1]) for m in ALL)],
+    ids=lambda value: getattr(value, "__name__", None) or f"{len(value)} echoes",
+)
 def test_too_few_echoes_are_refused(method, times):
     fewest = 3 if method is r2star_arlo else 2
     there = "there is one" if len(times) == 1 else "there are 2"
