@@ -10,7 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from QSMLogic.methods import METHODS, STAGES
-from QSMLogic.settings import Step
+from QSMLogic.settings import CHAIN, Step
 
 from .parameter_form import ParameterForm, methodHelp, newForm, newLabel, newMenu
 
@@ -69,7 +69,7 @@ class StageForm:
         """Show the settings; a stage that the single step stands in for is greyed, without its parameters."""
         settings = self.panel.parameters.settings
         self.form.show(getattr(settings, self.stage))
-        used = self.stage in settings.stages
+        used = self.stage in settings.stages or self.stage not in CHAIN
         self.form.menu.enabled = used
         self.form.parameters.widget.visible = used and bool(self.form.parameters.editors)
         if not used:
