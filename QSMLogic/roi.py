@@ -22,6 +22,9 @@ VOLUME_DIGITS = 6
 DELIMITERS = ",;\t"
 """Between the columns of a table of names, tried in this order."""
 
+COLOURS = 3
+"""Numbers beside a name, at least, in a table of colours."""
+
 
 @dataclass(frozen=True)
 class RegionStatistics:
@@ -86,6 +89,26 @@ def reference_statistics(chi: np.ndarray, region: np.ndarray, name: str) -> Refe
     if values.size == 0:
         raise InputError(f"The reference region ({name}) holds no voxel of the map: choose another region or label.")
     return Reference(name, float(values.mean()), _sd(values), int(values.size))
+
+
+def reference_called(
+    which: str, chi: np.ndarray, labels: np.ndarray, mask: np.ndarray, names: Mapping[int, str]
+) -> Reference | None:
+    """Return the statistics of what becomes zero: none (None), mean (of the mask), or a label's number or name.
+
+    Raises: InputError for a word that is none of these.
+    """
+    if which == "none":
+        return None
+    if which == "mean":
+        return reference_statistics(chi, mask, "mean of the mask")
+    numbers = {name: label for label, name in names.items()} | {str(n): int(n) for n in np.unique(labels) if n}
+    if which not in numbers:
+        raise InputError(
+            f"--reference {which}: none, mean, or a label is needed: {', '.join(numbers) or 'none there'}."
+        )
+    label = numbers[which]
+    return reference_statistics(chi, mask & (labels == label), names.get(label, f"label {label}"))
 
 
 def relative_to(chi: np.ndarray, mask: np.ndarray, zero: float) -> np.ndarray:
@@ -199,8 +222,9 @@ def _cell(value: str | float | None) -> str:
 def read_names(path: Path) -> dict[int, str]:
     """Read names by label from JSON ({"1": "caudate"}, or "labels": a list) or a table (CSV, TSV) of label and name.
 
-    A table's columns are found by their titles (label, index, id or value; name, or structure), else the first is the
-    label and the second the name. Raises: InputError where the file holds no such pair.
+    Tables of colours are understood too, whose columns are parted by spaces: those of FreeSurfer, 3D Slicer and
+    ITK-SNAP. The columns of other tables are found by their titles (label, index, id or value; name, or structure),
+    else the first is the label and the second the name. Raises: InputError where the file holds no such pair.
     """
     path = Path(path)
     try:
@@ -228,6 +252,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     if not lines:
         return []
     delimiter = max(DELIMITERS, key=lines[0].count)
+    if delimiter not in lines[0]:
+        return [_spaced(line) for line in lines]
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     label, name, titles = 0, 1, [cell.lower() for cell in rows[0]]
     if not _is_whole(rows[0][0]) or any(title in ("label", "index", "id", "value") for title in titles):
@@ -235,6 +261,16 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         name = next((titles.index(t) for t in ("name", "structure") if t in titles), 1)
         rows = rows[1:]
     return [(row[label], row[name]) for row in rows]
+
+
+def _spaced(line: str) -> tuple[str, str]:
+    """Return label and name of a line parted by spaces; what is left of a table of colours are its numbers."""
+    label, *words = next(csv.reader([" ".join(line.split())], delimiter=" "))
+    numbers = [word for word in words if _is_whole(word)]
+    named = [word for word in words if len(numbers) < COLOURS or word not in numbers]
+    if not named:
+        raise ValueError(f"the line '{line}' names nothing")
+    return label, " ".join(named)
 
 
 def _is_whole(text: str) -> bool:

@@ -22,7 +22,7 @@ LAYERS = [
     ["methods", "metrics", "anatomy", "painting", "phantom", "settings", "footprint", "quality"],
     ["pipeline"],
     ["io", "report"],
-    ["cohort"],
+    ["cohort", "atlas", "comparison"],
     ["commands", "cli", "__main__"],
 ]
 """From the ground up. A file may import from its own layer and those below; one that is not listed here is a helper of

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..io.nifti import read_labels, read_volume, refuse_other_geometry
 from ..io.outputs import whole_file
-from ..roi import Reference, read_names, reference_statistics, region_statistics, write_table
+from ..roi import read_names, reference_called, region_statistics, write_table
 from .arguments import add_command
 
 
@@ -43,7 +43,7 @@ def _work(args: argparse.Namespace) -> None:
         given, other = read_volume(args.mask)
         refuse_other_geometry(str(args.chi), geometry, str(args.mask), other)
         mask = np.nan_to_num(given) > 0
-    reference = _reference(args.reference, chi, labels, mask, names)
+    reference = reference_called(args.reference, chi, labels, mask, names)
     if reference is not None:
         chi = chi - np.float32(reference.mean)  # what is not finite stays so, and is counted as excluded
     rows = region_statistics(chi, labels, geometry.grid(), names=names, mask=mask)
@@ -62,20 +62,3 @@ def _refuse_place(table: Path, *, force: bool) -> None:
         raise InputError(f"{table} exists already: choose another name, or overwrite it with --force.")
     if not table.parent.is_dir():
         raise InputError(f"There is no folder {table.parent}: make it, or choose another one for the table.")
-
-
-def _reference(
-    which: str, chi: np.ndarray, labels: np.ndarray, mask: np.ndarray, names: dict[int, str]
-) -> Reference | None:
-    """Return the statistics of what becomes zero; None for nothing."""
-    if which == "none":
-        return None
-    if which == "mean":
-        return reference_statistics(chi, mask, "mean of the mask")
-    numbers = {name: label for label, name in names.items()} | {str(n): int(n) for n in np.unique(labels) if n}
-    if which not in numbers:
-        raise InputError(
-            f"--reference {which}: none, mean, or a label is needed: {', '.join(numbers) or 'none there'}."
-        )
-    label = numbers[which]
-    return reference_statistics(chi, mask & (labels == label), names.get(label, f"label {label}"))

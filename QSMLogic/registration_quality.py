@@ -1,0 +1,165 @@
+"""How well one image of a head was registered to another, in numbers, and when that is worth a warning.
+
+The limits of the warnings lie between what was measured on registrations that are right and on ones made wrong on
+purpose: docs/measuring.md. No number tells right from left: the two halves of a brain are too alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK
+
+from .progress import Progress, no_progress
+from .registration import BINS, COARSE, FAR_STEP, Picture, centred, linear, scaled, search
+
+TURNED = 8.0
+"""mm; voxels that are enough to tell which way up a head is."""
+
+RIM = 2
+"""Coarse voxels that are left out at the edge of the brain."""
+
+LEAST_OVERLAP = 0.85
+LEAST_GAIN = 1.3
+MOST_STRETCHED = 1.25
+MOST_SQUEEZED = 0.2
+
+TURNS = tuple(
+    tuple(matrix.ravel().tolist())
+    for axis in range(3)
+    for matrix in (
+        np.roll(np.array(turn, float).reshape(3, 3), (axis, axis), (0, 1))
+        for turn in ((1, 0, 0, 0, -1, 0, 0, 0, -1), (1, 0, 0, 0, 0, -1, 0, 1, 0), (1, 0, 0, 0, 0, 1, 0, -1, 0))
+    )
+)
+"""Half a turn, and a quarter of a turn either way, about each axis, as matrices row by row."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a moving image, such as a template, fits a fixed one.
+
+    overlap: Dice coefficient of the two brain masks. similarity_before, similarity_after: mutual information over the
+    fixed image's entropy, 0 to 1, with the centres of the brains on each other and as registered; similarity_turned:
+    the best from a start turned by right angles, which is what images share that do not belong together. stretch: the
+    largest of the three scales of the affine part, or one over the smallest, whichever is more. jacobian_min,
+    jacobian_max: volume in the moving image over that in the fixed one, in the brain; at 0 and below it is folded.
+    """
+
+    overlap: float
+    similarity_before: float
+    similarity_after: float
+    similarity_turned: float
+    stretch: float
+    jacobian_min: float
+    jacobian_max: float
+
+
+def fit(
+    fixed: Picture, moving: Picture, transform: SimpleITK.CompositeTransform, progress: Progress = no_progress
+) -> Fit:
+    """Measure how well a transform from `registration.register` fits the moving image to the fixed one."""
+    turned = similarity_when_turned(fixed, moving, progress)
+    low, high = _jacobian(fixed, transform)
+    affine = SimpleITK.AffineTransform(transform.GetNthTransform(0))
+    scales = np.linalg.svd(np.array(affine.GetMatrix()).reshape(3, 3), compute_uv=False)
+    return Fit(
+        overlap=overlap(fixed, moving, transform),
+        similarity_before=similarity(fixed, moving, centred(fixed, moving)),
+        similarity_after=similarity(fixed, moving, transform),
+        similarity_turned=turned,
+        stretch=float(max(scales.max(), 1 / scales.min())),
+        jacobian_min=low,
+        jacobian_max=high,
+    )
+
+
+def doubts(told: Fit) -> list[str]:
+    """Return a sentence for each thing that speaks against a registration; none where it looks right."""
+    said = []
+    if told.overlap < LEAST_OVERLAP:
+        said.append(
+            f"The brain of the template and that of the subject overlap by {told.overlap:.2f} only (Dice): check the "
+            "mask, and that the template shows the brain alone or has a mask too."
+        )
+    if told.similarity_after < LEAST_GAIN * told.similarity_turned:
+        said.append(
+            f"The template fits no better ({told.similarity_after:.3f}) than one that is turned the wrong way "
+            f"({told.similarity_turned:.3f}): the labels are not to be trusted. Check which way up both images are, "
+            "and take an image with more contrast."
+        )
+    if told.stretch > MOST_STRETCHED:
+        said.append(
+            f"The template was stretched or squeezed by {told.stretch:.2f} along one direction: check mask, voxel "
+            "size and which way up the images are."
+        )
+    if told.jacobian_min < MOST_SQUEEZED:
+        said.append(
+            f"The template is folded or nearly so (volume ratio down to {told.jacobian_min:.2f}): register without "
+            "the free part (--levels rigid affine)."
+        )
+    return said
+
+
+def overlap(fixed: Picture, moving: Picture, transform: SimpleITK.Transform) -> float:
+    """Return the Dice coefficient of the two masks, on the voxels of the fixed image."""
+    carried = SimpleITK.Resample(moving.mask, fixed.mask, transform, SimpleITK.sitkNearestNeighbor, 0.0)
+    one, other = (SimpleITK.GetArrayViewFromImage(mask) > 0 for mask in (fixed.mask, carried))
+    return float(2 * (one & other).sum() / max(1, one.sum() + other.sum()))
+
+
+def similarity(fixed: Picture, moving: Picture, transform: SimpleITK.Transform) -> float:
+    """Return what two images share: mutual information over the fixed image's entropy, 0 to 1.
+
+    It is taken in the fixed mask less its rim: the edge of a brain is like that of any other object.
+    """
+    return _shared(_inner(fixed), scaled(moving, COARSE).image, transform)
+
+
+def similarity_when_turned(fixed: Picture, moving: Picture, progress: Progress = no_progress) -> float:
+    """Return the highest similarity that is found where the moving image is turned by right angles at first."""
+    here, there = scaled(fixed, TURNED), scaled(moving, TURNED).image
+    seen, drawn = _inner(fixed), scaled(moving, COARSE).image
+    highest = 0.0
+    for i, matrix in enumerate(TURNS):
+        progress(i / len(TURNS), "registration: which way up")
+        rigid = linear(SimpleITK.Euler3DTransform(), centred(fixed, moving, matrix))
+        search(here, there, rigid, FAR_STEP)
+        highest = max(highest, _shared(seen, drawn, rigid))
+    progress(1, "registration: which way up")
+    return highest
+
+
+def _inner(fixed: Picture) -> Picture:
+    """Return a picture on coarse voxels with its mask less the rim, where something is left."""
+    coarse = scaled(fixed, COARSE)
+    inner = SimpleITK.BinaryErode(coarse.mask, [RIM] * 3)
+    return Picture(coarse.image, inner if SimpleITK.GetArrayViewFromImage(inner).any() else coarse.mask)
+
+
+def _shared(fixed: Picture, moving: SimpleITK.Image, transform: SimpleITK.Transform) -> float:
+    drawn = SimpleITK.Resample(moving, fixed.image, transform, SimpleITK.sitkLinear, 0.0)
+    inside = SimpleITK.GetArrayViewFromImage(fixed.mask) > 0
+    pair = np.stack([SimpleITK.GetArrayViewFromImage(one)[inside] for one in (fixed.image, drawn)], axis=1)
+    joint = np.histogramdd(pair, bins=BINS, range=((0, 1), (0, 1)))[0]
+    joint /= max(1.0, joint.sum())
+    one, other = joint.sum(1), joint.sum(0)
+    entropy = _entropy(one)
+    return float((entropy + _entropy(other) - _entropy(joint)) / entropy) if entropy > 0 else 0.0
+
+
+def _entropy(shares: np.ndarray) -> float:
+    some = shares[shares > 0]
+    return float(-(some * np.log(some)).sum())
+
+
+def _jacobian(fixed: Picture, transform: SimpleITK.Transform) -> tuple[float, float]:
+    """Return the smallest and the largest determinant of the transform's derivative in the fixed mask."""
+    mask = scaled(fixed, COARSE / 2).mask
+    field = SimpleITK.TransformToDisplacementField(
+        transform, SimpleITK.sitkVectorFloat64, mask.GetSize(), mask.GetOrigin(), mask.GetSpacing(), mask.GetDirection()
+    )
+    ratio = SimpleITK.GetArrayViewFromImage(SimpleITK.DisplacementFieldJacobianDeterminant(field))
+    values = ratio[SimpleITK.GetArrayViewFromImage(mask) > 0]
+    return (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
