@@ -117,7 +117,7 @@ def test_names_are_read_from_what_people_have(tmp_path, file, text):
 
 def test_names_are_read_from_tables_of_colours(tmp_path):
     tables = {
-        "FreeSurferColorLUT.txt": "#No. Label Name:  R G B A\n\n0   Unknown  0 0 0 0\n11  Left-Caudate  122 186 220 0\n",
+        "LUT.txt": "#No. Label Name:  R G B A\n\n0   Unknown  0 0 0 0\n11  Left-Caudate  122 186 220 0\n",
         "slicer.ctbl": "# Color table file\n0 Background 0 0 0 0\n11 Left-Caudate 122 186 220 255\n",
         "snap.label": '0 0 0 0 0 0 0 "Clear Label"\n11 122 186 220 1 1 1 "Left Caudate"\n',
         "plain.txt": "11 Area 44\n",
