@@ -15,6 +15,7 @@ from command_line import AXES, GEOMETRY, REPORTS, RESULTS, SHAPE, TIMES, VOXEL_S
 from QSMLogic import __version__
 from QSMLogic.cli import main
 from QSMLogic.commands import demo
+from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.io.nifti import read_image, read_volume, write_image
 from QSMLogic.io.writing import FILES, FURTHER
 from QSMLogic.methods import METHODS, STAGES
@@ -258,3 +259,14 @@ def test_uncompressed_images_are_the_same_ones(inputs, finished, tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "chimap.nii")[0], read_image(finished / "chimap.nii.gz")[0])
     assert main([*words[:-1], "--force"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == RESULTS | REPORTS
+
+
+def test_a_further_map_has_a_side_car(inputs, tmp_path):
+    words = ["run", *given(inputs, "phase", "magnitude", "mask"), "--preset", "fast", "--out", str(tmp_path)]
+    assert main([*words, "--maps", "field_hz"]) == 0
+    said = json.loads((tmp_path / "localfieldhz.json").read_text("utf-8"))
+    assert (said["Units"], said["Settings"]["method"]) == ("Hz", "field_hz")
+    local, hertz = (read_image(tmp_path / f"{name}.nii.gz")[0] for name in ("localfield", "localfieldhz"))
+    np.testing.assert_allclose(hertz, local * (GAMMA_BAR * 3), rtol=1e-5, atol=1e-6)
+    assert main([*words, "--force"]) == 0
+    assert not list(tmp_path.glob("localfieldhz*"))

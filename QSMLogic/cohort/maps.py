@@ -20,10 +20,9 @@ from ..constants import GAMMA_BAR
 from ..io.bids import entities_of
 from ..io.load import Loaded
 from ..io.writing import FILES, FURTHER
-from ..methods import METHODS
 from ..pipeline import Result
 from ..report.account import Account
-from ..report.windows import window
+from ..report.sidecar import sidecar
 from ..scan import Scan
 from . import names
 from .derivative import NAME, RAW
@@ -163,17 +162,8 @@ def _kept(made: Made) -> Iterator[Image]:
     for name in (name for name in FURTHER if name in maps):
         own = {"desc": FILES[name]} if name not in SUFFIXES_OF_BIDS else {}
         path = names.anat(made.unit, SUFFIXES_OF_BIDS.get(name, OTHER), **own)
-        units = {"Units": window(name).unit} if window(name).unit else {}
-        yield Image(path, maps[name], {"SkullStripped": True} | units | _further_said(made, name))
-
-
-def _further_said(made: Made, name: str) -> dict[str, Any]:
-    """Return what a further map is and how it was made, with what its method assumes."""
-    settings = made.told.settings
-    steps = zip(settings.maps, settings.to_dict()["maps"], strict=True)
-    step, written = next(each for each in steps if name in METHODS["maps"][each[0].method].outputs)
-    how = METHODS["maps"][step.method].described(made.scan.echoes, **step.parameters).rstrip(". ")
-    return _said(f"{window(name).title}. {how}.", made.raw) | {"Settings": written}
+        said = sidecar(name, made.told.settings, made.scan.echoes) | {"Sources": list(made.raw)}
+        yield Image(path, maps[name], {"SkullStripped": True} | said)
 
 
 def _echo(made: Made, index: int) -> str:

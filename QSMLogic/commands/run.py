@@ -19,6 +19,7 @@ from ..io.outputs import OutputFolder
 from ..io.writing import (
     ENDINGS,
     FILES,
+    FURTHER,
     OPTIONAL,
     PACKED,
     PLAIN,
@@ -26,6 +27,7 @@ from ..io.writing import (
     RESULTS,
     file_of,
     kept,
+    sidecar_of,
     write_json,
     write_maps,
 )
@@ -33,6 +35,7 @@ from ..pipeline import Result
 from ..quality import doubts
 from ..report.account import Account, account
 from ..report.page import REPORT, write_page
+from ..report.sidecar import sidecar
 from ..roi import RegionStatistics, region_statistics, write_table
 from ..settings import Settings
 from .arguments import add_command, add_echoes, add_facts, add_output, sources
@@ -84,14 +87,17 @@ def _run(args: argparse.Namespace) -> None:
     ending = PLAIN if args.uncompressed else PACKED
     maps = [file_of(name, ending) for name in written]
     names = [*maps, *TEXTS, PROVENANCE, REPORT, *[FIGURE] * args.figure, *[TABLE] * (args.labels is not None)]
-    names += [DICOM] * args.dicom
+    names += [*[DICOM] * args.dicom, *[sidecar_of(name) for name in written if name in FURTHER]]
     others = [file_of(name, either) for name in FILES for either in ENDINGS]
-    with OutputFolder(args.out, names, stale=[*others, FIGURE, TABLE, DICOM], force=args.force) as out:
+    others += [FIGURE, TABLE, DICOM, *map(sidecar_of, FURTHER)]
+    with OutputFolder(args.out, names, stale=others, force=args.force) as out:
         loaded = load(named)
         source = source_of(named.acquisition.files(), loaded.geometry) if named.acquisition and args.dicom else None
         result = compute(loaded, settings, LineReporter() if args.child else Reporter())
         write_maps(out, result.maps, [name for name in written if name in result.maps], loaded.geometry, ending)
         told = account(args.command, named.files(), loaded, result)
+        for name in (name for name in written if name in FURTHER):
+            write_json(out, sidecar_of(name), sidecar(name, told.settings, loaded.scan.echoes))  # type: ignore[union-attr]
         write_reports(out, told)
         rows = write_regions(out, loaded, result) if args.labels is not None else []
         write_page(out, told, loaded, result, rows)

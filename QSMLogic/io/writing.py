@@ -64,6 +64,11 @@ def file_of(name: str, ending: str = PACKED) -> str:
     return FILES[name] + ending
 
 
+def sidecar_of(name: str) -> str:
+    """Return the file name of a map's side-car."""
+    return FILES[name] + ".json"
+
+
 def kept(made: Iterable[str], keep: Iterable[str]) -> tuple[str, ...]:
     """Return which of the maps made are written: the results and what the user asked for, by file names or "all"."""
     asked = set(keep)
