@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK
 
 from .progress import Progress, no_progress
-from .registration import BINS, COARSE, FAR_STEP, Picture, centred, linear, scaled, search
+from .registration import COARSE, FAR_STEP, Picture, centred, linear, scaled, search
 
 TURNED = 8.0
 """mm; voxels that are enough to tell which way up a head is."""
@@ -20,8 +20,13 @@ TURNED = 8.0
 RIM = 2
 """Coarse voxels that are left out at the edge of the brain."""
 
+DETAILS = 8.0
+"""mm; what varies over more than this is not what tells one brain from another thing."""
+
+BINS = 16
+
 LEAST_OVERLAP = 0.85
-LEAST_GAIN = 1.3
+LEAST_GAIN = 2.0
 MOST_STRETCHED = 1.25
 MOST_SQUEEZED = 0.2
 
@@ -40,8 +45,8 @@ TURNS = tuple(
 class Fit:
     """How well a moving image, such as a template, fits a fixed one.
 
-    overlap: Dice coefficient of the two brain masks. similarity_before, similarity_after: mutual information over the
-    fixed image's entropy, 0 to 1, with the centres of the brains on each other and as registered; similarity_turned:
+    overlap: Dice coefficient of the two brain masks. similarity_before, similarity_after: what the details of the two
+    images share (see `similarity`), with the centres of the brains on each other and as registered; similarity_turned:
     the best from a start turned by right angles, which is what images share that do not belong together. stretch: the
     largest of the three scales of the affine part, or one over the smallest, whichever is more. jacobian_min,
     jacobian_max: volume in the moving image over that in the fixed one, in the brain; at 0 and below it is folded.
@@ -62,7 +67,7 @@ def fit(
     """Measure how well a transform from `registration.register` fits the moving image to the fixed one."""
     turned = similarity_when_turned(fixed, moving, progress)
     low, high = _jacobian(fixed, transform)
-    affine = SimpleITK.AffineTransform(transform.GetNthTransform(0))
+    affine = transform.GetNthTransform(0)
     scales = np.linalg.svd(np.array(affine.GetMatrix()).reshape(3, 3), compute_uv=False)
     return Fit(
         overlap=overlap(fixed, moving, transform),
@@ -75,31 +80,38 @@ def fit(
     )
 
 
-def doubts(told: Fit) -> list[str]:
-    """Return a sentence for each thing that speaks against a registration; none where it looks right."""
+def doubts(told: Fit, *, moving: str = "the template", fixed: str = "the subject") -> list[str]:
+    """Return a sentence for each thing that speaks against a registration; none where it looks right.
+
+    moving, fixed: what the images are called.
+    """
     said = []
     if told.overlap < LEAST_OVERLAP:
         said.append(
-            f"The brain of the template and that of the subject overlap by {told.overlap:.2f} only (Dice): check the "
-            "mask, and that the template shows the brain alone or has a mask too."
+            f"The brain of {moving} and that of {fixed} overlap by {told.overlap:.2f} only (Dice): check the masks "
+            "of both."
         )
     if told.similarity_after < LEAST_GAIN * told.similarity_turned:
         said.append(
-            f"The template fits no better ({told.similarity_after:.3f}) than one that is turned the wrong way "
-            f"({told.similarity_turned:.3f}): the labels are not to be trusted. Check which way up both images are, "
-            "and take an image with more contrast."
+            f"{_capital(moving)} fits no better ({told.similarity_after:.3f}) than it does turned the wrong way "
+            f"({told.similarity_turned:.3f}): the result is not to be trusted. Check which way up both images are, and "
+            "take an image with more contrast."
         )
     if told.stretch > MOST_STRETCHED:
         said.append(
-            f"The template was stretched or squeezed by {told.stretch:.2f} along one direction: check mask, voxel "
-            "size and which way up the images are."
+            f"{_capital(moving)} was stretched or squeezed by {told.stretch:.2f} along one direction: check mask, "
+            "voxel size and which way up the images are."
         )
     if told.jacobian_min < MOST_SQUEEZED:
         said.append(
-            f"The template is folded or nearly so (volume ratio down to {told.jacobian_min:.2f}): register without "
-            "the free part (--levels rigid affine)."
+            f"{_capital(moving)} is folded or nearly so (volume ratio down to {told.jacobian_min:.2f}): register "
+            "without the free part (--levels rigid affine)."
         )
     return said
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def overlap(fixed: Picture, moving: Picture, transform: SimpleITK.Transform) -> float:
@@ -110,17 +122,17 @@ def overlap(fixed: Picture, moving: Picture, transform: SimpleITK.Transform) -> 
 
 
 def similarity(fixed: Picture, moving: Picture, transform: SimpleITK.Transform) -> float:
-    """Return what two images share: mutual information over the fixed image's entropy, 0 to 1.
+    """Return what the details of two images share in the brain: mutual information over the entropy, 0 to 1.
 
-    It is taken in the fixed mask less its rim: the edge of a brain is like that of any other object.
+    What varies slowly is left out: most images are brighter, or darker, in the middle, whichever way up they are.
     """
-    return _shared(_inner(fixed), scaled(moving, COARSE).image, transform)
+    return _shared(_details(fixed), _details(moving).image, transform)
 
 
 def similarity_when_turned(fixed: Picture, moving: Picture, progress: Progress = no_progress) -> float:
     """Return the highest similarity that is found where the moving image is turned by right angles at first."""
     here, there = scaled(fixed, TURNED), scaled(moving, TURNED).image
-    seen, drawn = _inner(fixed), scaled(moving, COARSE).image
+    seen, drawn = _details(fixed), _details(moving).image
     highest = 0.0
     for i, matrix in enumerate(TURNS):
         progress(i / len(TURNS), "registration: which way up")
@@ -131,22 +143,29 @@ def similarity_when_turned(fixed: Picture, moving: Picture, progress: Progress =
     return highest
 
 
-def _inner(fixed: Picture) -> Picture:
-    """Return a picture on coarse voxels with its mask less the rim, where something is left."""
-    coarse = scaled(fixed, COARSE)
+def _details(image: Picture) -> Picture:
+    """Return a picture on coarse voxels less its local mean in the mask, and the mask less the rim."""
+    coarse = scaled(image, COARSE)
+    inside = SimpleITK.Cast(coarse.mask, SimpleITK.sitkFloat32)
+    share = SimpleITK.SmoothingRecursiveGaussian(inside, DETAILS)
+    mean = SimpleITK.SmoothingRecursiveGaussian(coarse.image * inside, DETAILS) / (share + (1 - inside))
     inner = SimpleITK.BinaryErode(coarse.mask, [RIM] * 3)
-    return Picture(coarse.image, inner if SimpleITK.GetArrayViewFromImage(inner).any() else coarse.mask)
+    left = inner if SimpleITK.GetArrayViewFromImage(inner).any() else coarse.mask
+    return Picture((coarse.image - mean) * inside, left)
 
 
 def _shared(fixed: Picture, moving: SimpleITK.Image, transform: SimpleITK.Transform) -> float:
     drawn = SimpleITK.Resample(moving, fixed.image, transform, SimpleITK.sitkLinear, 0.0)
     inside = SimpleITK.GetArrayViewFromImage(fixed.mask) > 0
-    pair = np.stack([SimpleITK.GetArrayViewFromImage(one)[inside] for one in (fixed.image, drawn)], axis=1)
-    joint = np.histogramdd(pair, bins=BINS, range=((0, 1), (0, 1)))[0]
-    joint /= max(1.0, joint.sum())
-    one, other = joint.sum(1), joint.sum(0)
-    entropy = _entropy(one)
-    return float((entropy + _entropy(other) - _entropy(joint)) / entropy) if entropy > 0 else 0.0
+    one, other = (_equal_bins(SimpleITK.GetArrayViewFromImage(image)[inside]) for image in (fixed.image, drawn))
+    joint = np.bincount(one * BINS + other, minlength=BINS * BINS).reshape(BINS, BINS) / one.size
+    entropy = _entropy(joint.sum(1))
+    return (entropy + _entropy(joint.sum(0)) - _entropy(joint.ravel())) / entropy if entropy > 0 else 0.0
+
+
+def _equal_bins(values: np.ndarray) -> np.ndarray:
+    """Return the bin of each value; all bins hold as many."""
+    return np.searchsorted(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]), values)
 
 
 def _entropy(shares: np.ndarray) -> float:
