@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import tomllib
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from QSMLogic.progress import Progress
     from QSMLogic.settings import Settings
 
+    from .atlas import AtlasRequest, Carried
     from .measurement import Measurement
     from .results import Outputs
 
@@ -39,7 +40,7 @@ class Logic:
     def __init__(self, scene: Any, frontEnd: str = "") -> None:
         """Work on a scene. frontEnd: the application and its version, for the record of a run."""
         self.scene, self.frontEnd = scene, frontEnd
-        self._requests: weakref.WeakKeyDictionary[Job, Request] = weakref.WeakKeyDictionary()
+        self._requests: weakref.WeakKeyDictionary[Job, Any] = weakref.WeakKeyDictionary()
 
     def run(
         self,
@@ -96,14 +97,30 @@ class Logic:
 
     def start(self, request: Request) -> Job:
         """Start a computation and return at once. Raises InputError where its inputs cannot be written."""
-        from QSMLogic.io.outputs import in_words  # noqa: PLC0415
-
         from .files import writeInputs  # noqa: PLC0415
+
+        return self._started(request, lambda folder: [*writeInputs(request, folder), "--uncompressed"])
+
+    def startAtlas(self, request: AtlasRequest) -> Job:
+        """Start carrying an atlas over and return at once. Raises InputError where its inputs cannot be written."""
+        from .atlas import writeAtlas  # noqa: PLC0415
+
+        return self._started(request, lambda folder: writeAtlas(request, folder))
+
+    def collectAtlas(self, job: Job) -> Carried:
+        """Return the segmentation that a job of `startAtlas` made, as `collect` does."""
+        from .atlas import loadCarried  # noqa: PLC0415
+
+        return self._collected(job, loadCarried)
+
+    def _started(self, request: Any, write: Callable[[Path], list[str]]) -> Job:
+        """Start `qsm` with the words that write returns, on the files that it writes into the job's folder."""
+        from QSMLogic.io.outputs import in_words  # noqa: PLC0415
 
         folder = None
         try:
             folder = Path(tempfile.mkdtemp(prefix="qsm-"))
-            job = Job([*writeInputs(request, folder), "--uncompressed"], folder, self.frontEnd)
+            job = Job(write(folder), folder, self.frontEnd)
         except BaseException as error:
             if folder is not None:
                 rmtree(folder, ignore_errors=True)
@@ -120,9 +137,12 @@ class Logic:
         """
         from .results import loadOutputs  # noqa: PLC0415
 
+        return self._collected(job, loadOutputs)
+
+    def _collected(self, job: Job, load: Callable[[Any, Path, Any], Any]) -> Any:
         job.wait()
         try:
-            return loadOutputs(self.scene, job.output, self._requests.pop(job))
+            return load(self.scene, job.output, self._requests.pop(job))
         finally:
             job.close()
 

@@ -91,10 +91,7 @@ class MaskSection(Section):
             node = self._newSegmentation()
         elif not node.IsA("vtkMRMLSegmentationNode"):
             raise InputError("Only a segmentation can be edited: convert the label volume in the module Data.")
-        editor = editorNode(self.panel.scene)
-        editor.SetAndObserveSegmentationNode(node)
-        editor.SetAndObserveSourceVolumeNode(self._image())
-        slicer.util.selectModule(EDITOR)
+        openInEditor(self.panel.scene, node, self._image())
 
     def _newSegmentation(self) -> Any:
         """Make an empty segmentation on the voxels of the image, and take it as the mask."""
@@ -117,6 +114,14 @@ def segmentsOf(node: Any) -> list[tuple[str, str]]:
     if node is None or not node.IsA("vtkMRMLSegmentationNode"):
         return []
     return [(choice.id, choice.name) for choice in choicesOf(node)]
+
+
+def openInEditor(scene: Any, segmentation: Any, image: Any) -> None:
+    """Open the Segment Editor on a segmentation, with an image behind it."""
+    editor = editorNode(scene)
+    editor.SetAndObserveSegmentationNode(segmentation)
+    editor.SetAndObserveSourceVolumeNode(image)
+    slicer.util.selectModule(EDITOR)
 
 
 def editorNode(scene: Any) -> Any:

@@ -17,6 +17,7 @@ from slicer.util import VTKObservationMixin
 from QSMLogic.errors import InputError
 
 from ..parameters import Parameters
+from .atlas import AtlasSection
 from .facts import FactsSection
 from .inputs import InputSection
 from .loading import LoadingSection
@@ -60,6 +61,7 @@ class Panel(VTKObservationMixin):
             self.runSection,
             ShowSection(ui.showCollapsibleButton, self),
             ReportSection(ui.reportCollapsibleButton, self),
+            AtlasSection(ui.atlasCollapsibleButton, self),
             MeasureSection(ui.measureCollapsibleButton, self),
         ]
         self.say("")
