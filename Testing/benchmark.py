@@ -204,10 +204,11 @@ def filled_head() -> Any:
 
 def one_method(stage: str, name: str, phantom: Any, listen: Any) -> Any:
     record, data = METHODS[stage][name], inputs(stage, phantom)
-    for before in ("conditioning", "unwrapping"):
-        if "unwrapped" in record.inputs:
-            step = getattr(Settings.preset(), before)
-            data |= pipeline.run_stage(before, step.method, step.parameters, data)
+    settings = Settings.preset()
+    needed = ("conditioning", "unwrapping") if "unwrapped" in record.inputs else ()
+    for before in settings.stages_to(record.inputs) if stage == "single_step" else needed:
+        step = getattr(settings, before)
+        data |= pipeline.run_stage(before, step.method, step.parameters, data)
     return lambda: pipeline.run_stage(stage, name, {}, data, listen)
 
 
