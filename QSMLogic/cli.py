@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from . import __version__
-from .commands import acquisitions, atlas, bids, demo, dicom, listing, roi, run, stage
+from .commands import acquisitions, atlas, bids, compare, demo, dicom, listing, roi, run, stage
 from .commands.arguments import Parser, UsageError
 from .commands.terminal import one_line
 from .errors import Cancelled, InputError
@@ -62,7 +62,7 @@ def _parser() -> Parser:
     parser = Parser(prog="qsm", description="Quantitative susceptibility mapping: from phase to susceptibility.")
     parser.add_argument("--version", action="version", version=f"slicerqsm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (run, stage, bids, acquisitions, listing, roi, atlas, dicom, demo):
+    for module in (run, stage, bids, acquisitions, listing, roi, atlas, compare, dicom, demo):
         module.add(commands)
     return parser
 

@@ -19,6 +19,7 @@ from .io.nifti import Geometry
 from .progress import Progress, no_progress, part
 from .registration import Picture, picture, register
 from .registration_quality import Fit, doubts, fit
+from .roi import Reference, reference_called, relative_to
 
 STILL = 0.1
 """Voxels; images on the same voxels that moved less are compared as they are: to interpolate would change them more."""
@@ -65,8 +66,9 @@ class Comparison:
 
     second (x, y, z): the second map there; difference (x, y, z): second less first; both float32 and 0 outside of mask
     (x, y, z; bool), where both are known. rows: agreement over the voxels of the mask and of each region; regions: of
-    the means of the regions. transform: from points of the first image to points of the second, None where the maps
-    were compared voxel by voxel as they are; movement, fit: None where nothing was registered.
+    the means of the regions. references: what became zero in the first and the second map. transform: from points of
+    the first image to points of the second, None where the maps were compared voxel by voxel as they are; movement,
+    fit: None where nothing was registered.
     """
 
     first: np.ndarray
@@ -75,6 +77,7 @@ class Comparison:
     mask: np.ndarray
     rows: tuple[Row, ...]
     regions: Agreement
+    references: tuple[Reference | None, ...]
     transform: SimpleITK.Transform | None
     movement: Movement | None
     fit: Fit | None
@@ -88,9 +91,12 @@ def compare(
     registered: bool = True,
     labels: np.ndarray | None = None,
     names: Mapping[int, str] = MappingProxyType({}),
+    reference: str = "none",
     progress: Progress = no_progress,
 ) -> Comparison:
     """Compare two maps of one subject. labels (x, y, z): regions on the voxels of the first map.
+
+    reference: what becomes zero in either map, as in `roi.reference_called`.
 
     registered: the second is brought to the first by a rigid registration of the guides; without it both have to lie on
     the same voxels. Raises: InputError where they do not, or share nothing; Cancelled from progress.
@@ -109,11 +115,26 @@ def compare(
     mask = mask & first.mask & np.isfinite(first.values) & np.isfinite(values)
     if not mask.any():
         raise InputError("The two maps share no voxel: check their masks, and that both are of one subject.")
-    one, other = (np.where(mask, array, 0).astype(np.float32) for array in (first.values, values))
+    regions = np.zeros(mask.shape, np.int32) if labels is None else labels
+    zeros = [reference_called(reference, array, regions, mask, names) for array in (first.values, values)]
+    one, other = (
+        relative_to(array, mask, 0.0 if zero is None else zero.mean)
+        for array, zero in zip((first.values, values), zeros, strict=True)
+    )
     rows = rows_of_agreement(one, other, mask, labels, names)
     progress(1, "comparison")
     return Comparison(
-        one, other, other - one, mask, tuple(rows), between_regions(rows), transform, movement, told, tuple(warnings)
+        first=one,
+        second=other,
+        difference=other - one,
+        mask=mask,
+        rows=tuple(rows),
+        regions=between_regions(rows),
+        references=tuple(zeros),
+        transform=transform,
+        movement=movement,
+        fit=told,
+        warnings=tuple(warnings),
     )
 
 

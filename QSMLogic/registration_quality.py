@@ -23,6 +23,9 @@ RIM = 2
 DETAILS = 8.0
 """mm; what varies over more than this is not what tells one brain from another thing."""
 
+TINY = 1e-6
+"""Keeps what is far from the brain from being divided by nothing."""
+
 BINS = 16
 
 LEAST_OVERLAP = 0.85
@@ -147,11 +150,11 @@ def _details(image: Picture) -> Picture:
     """Return a picture on coarse voxels less its local mean in the mask, and the mask less the rim."""
     coarse = scaled(image, COARSE)
     inside = SimpleITK.Cast(coarse.mask, SimpleITK.sitkFloat32)
-    share = SimpleITK.SmoothingRecursiveGaussian(inside, DETAILS)
-    mean = SimpleITK.SmoothingRecursiveGaussian(coarse.image * inside, DETAILS) / (share + (1 - inside))
+    share = SimpleITK.SmoothingRecursiveGaussian(inside, DETAILS) + TINY
+    mean = SimpleITK.SmoothingRecursiveGaussian(coarse.image * inside, DETAILS) / share
     inner = SimpleITK.BinaryErode(coarse.mask, [RIM] * 3)
     left = inner if SimpleITK.GetArrayViewFromImage(inner).any() else coarse.mask
-    return Picture((coarse.image - mean) * inside, left)
+    return Picture((coarse.image - SimpleITK.Cast(mean, SimpleITK.sitkFloat32)) * inside, left)
 
 
 def _shared(fixed: Picture, moving: SimpleITK.Image, transform: SimpleITK.Transform) -> float:
