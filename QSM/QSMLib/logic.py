@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from QSMLogic.settings import Settings
 
     from .atlas import AtlasRequest, Carried
+    from .comparison import Compared, CompareRequest
     from .measurement import Measurement
     from .results import Outputs
 
@@ -112,6 +113,18 @@ class Logic:
         from .atlas import loadCarried  # noqa: PLC0415
 
         return self._collected(job, loadCarried)
+
+    def startComparison(self, request: CompareRequest) -> Job:
+        """Start comparing two maps and return at once. Raises InputError where its inputs cannot be written."""
+        from .comparison import writeComparison  # noqa: PLC0415
+
+        return self._started(request, lambda folder: writeComparison(request, folder))
+
+    def collectComparison(self, job: Job) -> Compared:
+        """Return the nodes that a job of `startComparison` made, as `collect` does."""
+        from .comparison import loadComparison  # noqa: PLC0415
+
+        return self._collected(job, loadComparison)
 
     def _started(self, request: Any, write: Callable[[Path], list[str]]) -> Job:
         """Start `qsm` with the words that write returns, on the files that it writes into the job's folder."""

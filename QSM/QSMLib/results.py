@@ -123,7 +123,7 @@ def loadOutputs(scene: Any, folder: Path, request: Request) -> Outputs:
             shown = next(iter(nodes.values()), shownNode(like, scene))
             nodes["mask"] = _addMasks(scene, title("mask"), found.masks, like, shown)
         report = _addReport(scene, title(REPORT), found)
-        page = _addPage(scene, title(PAGE), found.texts[PAGE_FILE])
+        page = addDocument(scene, title(PAGE), found.texts[PAGE_FILE], PAGE_ENDING)
         references = {MASK_ROLE: nodes.get("mask"), REPORT_ROLE: report, PAGE_ROLE: page}
         for name, node in nodes.items():
             _describe(node, name, found, references)
@@ -242,12 +242,12 @@ def _addReport(scene: Any, title: str, found: _Found) -> Any:
     return node
 
 
-def _addPage(scene: Any, title: str, text: str) -> Any:
-    """Add the page as a text that is saved as a file by itself."""
+def addDocument(scene: Any, title: str, text: str, ending: str) -> Any:
+    """Add a text that is saved as a file by itself, with this ending, such as "html"."""
     node = scene.AddNewNodeByClass("vtkMRMLTextNode", title)
     storage = scene.AddNewNodeByClass("vtkMRMLTextStorageNode")
-    storage.SetSupportedReadFileExtensions([PAGE_ENDING])
-    storage.SetSupportedWriteFileExtensions([PAGE_ENDING])
+    storage.SetSupportedReadFileExtensions([ending])
+    storage.SetSupportedWriteFileExtensions([ending])
     node.SetAndObserveStorageNodeID(storage.GetID())
     node.SetText(text, vtk.VTK_ENCODING_UTF_8)
     return node

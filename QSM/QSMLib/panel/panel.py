@@ -18,6 +18,7 @@ from QSMLogic.errors import InputError
 
 from ..parameters import Parameters
 from .atlas import AtlasSection
+from .compare import CompareSection
 from .facts import FactsSection
 from .inputs import InputSection
 from .loading import LoadingSection
@@ -62,6 +63,7 @@ class Panel(VTKObservationMixin):
             ShowSection(ui.showCollapsibleButton, self),
             ReportSection(ui.reportCollapsibleButton, self),
             AtlasSection(ui.atlasCollapsibleButton, self),
+            CompareSection(ui.compareCollapsibleButton, self),
             MeasureSection(ui.measureCollapsibleButton, self),
         ]
         self.say("")

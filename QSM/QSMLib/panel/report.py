@@ -10,14 +10,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from QSMLogic.errors import InputError
-
 from ..display import shownMap
 from ..export import dicomSources, exportDicom
 from ..maps import pageOf, provenanceOf
 from ..reproduce import fileName
 from ..results import MAP_ATTRIBUTE, PAGE_ENDING
 from .section import COLOURS, Section
+from .windows import openDocument
 
 TABLE_HEIGHT, ROW_HEIGHT = 142, 22
 """Pixels; enough for five measures."""
@@ -96,13 +95,7 @@ class ReportSection(Section):
 
     def _open(self) -> None:
         node = self._map()
-        path = Path(slicer.app.temporaryPath, f"{fileName(node.GetName())}.{PAGE_ENDING}")
-        try:
-            path.write_text(pageOf(node), "utf-8")
-        except OSError as error:
-            raise InputError(f"The report cannot be written to {path}: {error.strerror}.") from None
-        if not qt.QDesktopServices.openUrl(qt.QUrl(path.as_uri())):
-            raise InputError(f"No browser could be opened: the report is in {path}.")
+        openDocument(fileName(node.GetName()), pageOf(node), PAGE_ENDING)
 
     def _export(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(self.frame, _("Folder for the DICOM series"))

@@ -26,6 +26,17 @@ def savePath(parent: Any, title: str, name: str, ending: str) -> Path | None:
     return path
 
 
+def openDocument(name: str, text: str, ending: str) -> None:
+    """Show a document in the system's browser. Raises InputError where that cannot be done."""
+    path = Path(slicer.app.temporaryPath, f"{name}.{ending}")
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"The document cannot be written to {path}: {error.strerror}.") from None
+    if not qt.QDesktopServices.openUrl(qt.QUrl(path.as_uri())):
+        raise InputError(f"No browser could be opened: the document is in {path}.")
+
+
 def lookAtAll() -> None:
     """Turn the 3-D views to everything in them."""
     layouts = slicer.app.layoutManager()
