@@ -24,6 +24,9 @@ from .roi import Reference, reference_called, relative_to
 STILL = 0.1
 """Voxels; images on the same voxels that moved less are compared as they are: to interpolate would change them more."""
 
+RIM = 4.0
+"""mm at the edge of the mask that the last steps of the registration leave out."""
+
 WHOLLY = 0.99
 """Share of the second mask around a point, from which on the second map is known there."""
 
@@ -139,18 +142,26 @@ def compare(
 
 
 def _registered(first: Map, second: Map, progress: Progress) -> tuple[SimpleITK.CompositeTransform, Movement, Fit]:
-    progress(0, "registration: even brightness")
+    progress(0, "registration")
     fixed, moving = (_picture(image) for image in (first, second))
-    transform = register(fixed, moving, levels=("rigid",), progress=part(progress, 0.2, 0.7))
+    transform = register(
+        fixed, moving, levels=("rigid",), focus=lambda _: _inner(fixed.mask), progress=part(progress, 0.1, 0.7)
+    )
     told = fit(fixed, moving, transform, part(progress, 0.7, 0.95))
     return transform, _movement(transform, first), told
+
+
+def _inner(mask: SimpleITK.Image) -> SimpleITK.Image:
+    """Return a mask less its rim, where something is left: the edges of two masks are never quite the same."""
+    distance = SimpleITK.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True)
+    inner = SimpleITK.Cast(distance < -RIM, SimpleITK.sitkUInt8)
+    return inner if SimpleITK.GetArrayViewFromImage(inner).any() else mask
 
 
 def _picture(image: Map) -> Picture:
     guide, brain = (image.values, image.mask) if image.guide is None else (image.guide, image.brain)
     brain = image.mask if brain is None else brain
-    even = image.guide is not None and bool(np.nan_to_num(guide)[brain].min() >= 0)
-    return picture(image_of(guide, image.geometry), image_of(brain.astype(bool), image.geometry), even=even)
+    return picture(image_of(guide, image.geometry), image_of(brain.astype(bool), image.geometry))
 
 
 def _movement(transform: SimpleITK.CompositeTransform, image: Map) -> Movement:

@@ -111,14 +111,15 @@ def register(
     """Return the transform from points of the fixed image to points of the moving one.
 
     levels: of LEVELS, in that order. start: matrix and translation of an affine transform, by default `centred`.
-    focus(transform): mask on the fixed image's voxels in which the later levels are to fit, such as around the labels
-    carried by what was found before; by default the fixed image's mask.
+    focus(transform): mask on the fixed image's voxels in which the fit is to be best, such as around the labels carried
+    by what was found before: the last linear level ends in it, and the free one is searched in it.
     Raises: InputError for levels that are not known, or not in order; Cancelled from progress.
     """
     if not levels or list(levels) != [level for level in LEVELS if level in levels]:
         raise InputError(f"Levels of registration: some of {', '.join(LEVELS)}, in this order.")
     found: Linear = linear(SimpleITK.Euler3DTransform(), start or centred(fixed, moving))
     far, near = ((scaled(fixed, voxel), scaled(moving, voxel).image) for voxel in (COARSE, FINE))
+    last = [level for level in levels if level != "bspline"][-1:]
     for i, level in enumerate(levels):
         told = part(progress, i / len(levels), (i + 1) / len(levels), f"registration: {level}")
         if level == "bspline":
@@ -127,7 +128,7 @@ def register(
         found = linear(SimpleITK.Euler3DTransform() if level == "rigid" else SimpleITK.AffineTransform(3), found)
         search(*far, found, FAR_STEP, part(told, 0, 0.4))
         search(*near, found, NEAR_STEP, part(told, 0.4, 0.8))
-        if level == "affine" and focus:
+        if focus and [level] == last:
             looked_at = scaled(Picture(fixed.image, focus(found)), FINE)
             search(looked_at, near[1], found, NEAR_STEP, part(told, 0.8, 1))
     progress(1, "registration")
@@ -222,11 +223,13 @@ def _execute(
     ended: list[BaseException] = []
 
     def told() -> None:
+        if ended:
+            return
         try:
             progress(method.GetOptimizerIteration() / steps, "")
-        except BaseException as error:  # noqa: BLE001 (it passes through SimpleITK, which would make a text of it)
+        except BaseException as error:  # noqa: BLE001 (SimpleITK would print it, and raise another one)
             ended.append(error)
-            method.Abort()
+            method.StopRegistration()
 
     method.AddCommand(SimpleITK.sitkIterationEvent, told)
     try:
