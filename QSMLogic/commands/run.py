@@ -151,7 +151,7 @@ def draw(path: Path, loaded: Loaded, result: Result) -> None:
 
     assert loaded.scan is not None
     maps = {"phase": loaded.scan.phase[..., 0]} | {
-        name: result.maps[name] for name in ("total_field", "local_field", "chi") if name in result.maps
+        name: result.maps[name] for name in ("total_field", "local_field", "chi", *FURTHER) if name in result.maps
     }
     if loaded.scan.magnitude is not None:
         maps = {"magnitude": loaded.scan.magnitude[..., 0]} | maps
