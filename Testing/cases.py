@@ -1,12 +1,13 @@
 """One set of data for every method, bound by name, and what came of running a method on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from analytic import positions, sphere_field
+from scipy.ndimage import gaussian_filter
 
 from QSMLogic import metrics
 from QSMLogic.constants import GAMMA_BAR
@@ -130,6 +131,52 @@ def hertz_per_ppm(phantom: Phantom) -> float:
     return GAMMA_BAR * phantom.scan.field_strength
 
 
+def true_phase(phantom: Phantom) -> np.ndarray:
+    """Return the phase (x, y, z, echo) rad that the total field makes, without offset, noise and wraps."""
+    return 2 * np.pi * hertz_per_ppm(phantom) * np.array(phantom.scan.echo_times) * phantom.total_field[..., None]
+
+
+def true_fine_phase(phantom: Phantom) -> np.ndarray:
+    """Return the true phase (x, y, z, echo) without what a Gaussian of 4 mm, applied twice in the mask, takes out."""
+    mask, widths = phantom.mask.astype(float), [4 / size for size in phantom.scan.grid.voxel_size]
+    fine = true_phase(phantom) * mask[..., None]
+    cover = gaussian_filter(mask, widths, mode="constant")
+    for _ in range(2):
+        for echo in range(fine.shape[3]):
+            smooth = gaussian_filter(fine[..., echo], widths, mode="constant")
+            fine[..., echo] -= np.divide(smooth, cover, out=np.zeros_like(cover), where=phantom.mask)
+            fine[..., echo] *= mask
+    return fine
+
+
+def root_mean_square(phantom: Phantom) -> np.ndarray:
+    return np.sqrt(np.square(phantom.scan.magnitude).mean(axis=3))
+
+
+def quality_by_hand(phase: np.ndarray, magnitude: np.ndarray, times: tuple[float, ...]) -> np.ndarray:
+    """Return ROMEO's quality of voxels by its formula, edge by edge (no edge across the image's border)."""
+    first, second = (phase[..., echo].astype(float) for echo in (0, 1))
+    strength = magnitude[..., 0].astype(float)
+    half = np.quantile(strength[strength > 0], 0.95) / 2
+    total, edges = np.zeros((2, *strength.shape))
+    for axis in range(3):
+        for shift in (1, -1):
+            step, other = (np.angle(np.exp(1j * (np.roll(image, shift, axis) - image))) for image in (first, second))
+            near = np.roll(strength, shift, axis)
+            weak, strong = np.minimum(near, strength), np.maximum(near, strength)
+            weight = (1 - np.abs(step) / np.pi) * np.maximum(0, 1 - np.abs(step - other * times[0] / times[1]))
+            weight *= (weak / np.maximum(strong, 1e-30)) ** 2
+            weight *= (0.5 + 0.5 * np.minimum(1, weak / half)) * (
+                0.5 + 0.5 * np.minimum(1, half / np.maximum(strong, half))
+            )
+            there = np.moveaxis(np.ones(strength.shape), axis, 0)
+            there[0 if shift == 1 else -1] = 0
+            there = np.moveaxis(there, 0, axis)
+            total += weight * there
+            edges += there
+    return total / edges
+
+
 MAP_TRUTHS: dict[str, Callable[[Phantom], np.ndarray]] = {
     "r2star": lambda p: p.r2star,
     "r2prime": lambda p: p.r2prime,
@@ -140,39 +187,60 @@ MAP_TRUTHS: dict[str, Callable[[Phantom], np.ndarray]] = {
     "local_phase": lambda p: hertz_per_ppm(p) * 2 * np.pi * PHASE_ECHO_TIME * p.local_field,
     "simulated_field": lambda p: p.local_field,
     "field_misfit": lambda p: data_of(p)["local_field"] - p.local_field,
+    "swi_phase": lambda p: true_fine_phase(p).mean(axis=3),
+    "swi/swi": lambda p: (p.scan.magnitude * np.clip(1 - true_fine_phase(p) / np.pi, 0, 1) ** 4).mean(axis=3) * p.mask,
+    "tswi": lambda p: root_mean_square(p) * np.clip(1 - p.chi / 0.45, 0, 1) ** 2 * p.mask,
+    "smwi": lambda p: root_mean_square(p) * np.clip(1 - p.chi, 0, 1) ** 4 * p.mask,
+    "voxel_quality": lambda p: p.mask * quality_by_hand(true_phase(p), p.scan.magnitude, p.scan.echo_times),
 }
-"""What the maps beside chi should be, by their names."""
+"""What the maps beside chi should be, by their names, or by method and name where methods differ."""
+
+
+def map_truths(name: str, outputs: Iterable[str], phantom: Phantom) -> dict[str, np.ndarray]:
+    """Return what a method of the stage of further maps should make, by output, where that is known."""
+    keys = {output: next((k for k in (f"{name}/{output}", output) if k in MAP_TRUTHS), None) for output in outputs}
+    return {output: MAP_TRUTHS[key](phantom) for output, key in keys.items() if key}
+
 
 WEIGHTED = ("swi", "tswi", "smwi")
 """Maps that are a magnitude in which veins are darker."""
 
 BLOOD, WHITE_MATTER = 11, 8
 
-NEAR_AIR = 6.0
-"""mm from the brain's edge, within which a steep field can leave no signal to fit a decay to."""
+INSIDE = {"r2star": 6.0, "swi_phase": 12.0}
+"""mm from the brain's edge, beyond which a map is compared once more: nearer, a steep field can leave no signal to fit
+a decay to, and no phase that can be unwrapped."""
 
 
 def veins_left(image: np.ndarray, phantom: Phantom) -> float:
     """Return how bright veins are beside white matter, percent of what they are in the magnitude."""
-    mean = np.sqrt(np.square(phantom.scan.magnitude).mean(axis=3))
+    mean = root_mean_square(phantom)
     blood, tissue = (phantom.mask & (phantom.labels == label) for label in (BLOOD, WHITE_MATTER))
     weighted, plain = (float(of[blood].mean() / of[tissue].mean()) for of in (image, mean))
     return 100 * weighted / plain
 
 
-def errors(stage: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
+def level(made: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """Return how far the mean is off, percent of the truth's variation; `nrmse` leaves that out."""
+    return 100 * abs(float((made - truth)[mask].mean())) / float(truth[mask].std())
+
+
+def errors(stage: str, method: str, outcome: Outcome, phantom: Phantom) -> dict[str, float]:
     """Return how far a stage's first output is from the truth, by measures of which less is better (percent).
 
     Compared in the whole brain: what a method drops counts as zero. Further maps: the error of each whose truth is
     known, and what is left of veins where they should be dark.
     """
     if stage == "maps":
-        known = {name: MAP_TRUTHS[name](phantom) for name in outcome.outputs if name in MAP_TRUTHS}
+        known = map_truths(method, outcome.outputs, phantom)
         found = {name: metrics.nrmse(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
-        if "r2star" in known:
-            inside = erode(phantom.mask, phantom.scan.grid, NEAR_AIR)
-            found["r2star inside"] = metrics.nrmse(outcome.outputs["r2star"], known["r2star"], inside)
-        return found | {n: veins_left(image, phantom) for n, image in outcome.outputs.items() if n in WEIGHTED}
+        found |= {f"{name} level": level(outcome.outputs[name], truth, phantom.mask) for name, truth in known.items()}
+        for name in known.keys() & INSIDE:
+            inside = erode(phantom.mask, phantom.scan.grid, INSIDE[name])
+            found[f"{name} inside"] = metrics.nrmse(outcome.outputs[name], known[name], inside)
+        return found | {
+            f"{n} veins": veins_left(image, phantom) for n, image in outcome.outputs.items() if n in WEIGHTED
+        }
     kind, mask, scan = next(iter(outcome.outputs)), phantom.mask, phantom.scan
     made = outcome.outputs[kind]
     if kind == "mask":

@@ -23,7 +23,7 @@ def kept() -> dict[str, dict[str, float]]:
 
 def measured(stage: str, name: str, phantom: Phantom) -> dict[str, float]:
     """Return a method's errors on the phantom, and for background methods what they leave of outside fields."""
-    found = errors(stage, run(stage, name, data_of(phantom)), phantom)
+    found = errors(stage, name, run(stage, name, data_of(phantom)), phantom)
     if stage == "background":
         found |= {kind: background_left(name, kind) for kind in BACKGROUNDS}
     return found

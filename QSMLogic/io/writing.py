@@ -30,6 +30,7 @@ FURTHER: Mapping[str, str] = {
     "local_phase": "localphase",
     "simulated_field": "simulatedfield",
     "field_misfit": "fieldmisfit",
+    "voxel_quality": "voxelquality",
 }
 """The file of each map that methods of the stage of further maps make, without its ending."""
 

@@ -53,6 +53,7 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "local_phase": Window("Local phase", "rad", -0.8, 0.8),
         "simulated_field": Window("Simulated field", "ppm", -0.05, 0.05),
         "field_misfit": Window("Field misfit", "ppm", -0.02, 0.02),
+        "voxel_quality": Window("Phase quality", "", 0, 1),
         "swi": Window("Susceptibility-weighted magnitude", ""),
         "swi_phase": Window("High-pass filtered phase", "rad", -1, 1),
         "swi_projection": Window("Projected susceptibility-weighted magnitude", ""),

@@ -85,6 +85,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "tswi": Quantity("tSWI", "1", 24),
         "tswi_projection": Quantity("tSWI projection", "1", 25),
         "smwi": Quantity("SMWI", "1", 26),
+        "voxel_quality": Quantity("QSM phase quality", "1", 27),
     }
 )
 """By the names of the data in the pipeline. Codes: PS3.16, CID 7180."""
