@@ -23,6 +23,25 @@ def test_a_figure_is_written(tmp_path, suffix):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize(("count", "columns", "blocks"), [(1, 1, 1), (6, 6, 1), (7, 6, 2)])
+def test_many_maps_go_below_each_other(count, columns, blocks):
+    names = list(WINDOWS)[-count:]
+    figure = figures._drawn({name: np.ones(GRID.shape, np.float32) for name in names}, None, GRID.voxel_size)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    assert len(panels) == 3 * blocks * columns
+    assert figure.get_figwidth() == pytest.approx(figures.PANEL * columns)
+    titles = [axes.get_title().replace("\n", " ") for axes in panels if axes.get_title()]
+    assert [title.replace("- ", "-") for title in titles] == [window(name).title for name in names]
+
+
+def test_a_weighted_magnitude_is_black_at_zero_and_every_map_has_a_unit():
+    bright = np.linspace(5, 9, 101)
+    for name in ("swi", "swi_projection", "tswi", "tswi_projection", "smwi"):
+        assert window(name).limits(bright) == (0, pytest.approx(8.96))
+        assert window(name).units == "arbitrary"
+    assert [window(name).units for name in ("chi", "r2star_misfit", "voxel_quality")] == ["ppm", "1", "1"]
+
+
 def marked(place, direction):
     """Return a bright voxel at a place (LPS, mm from the middle) of an image with these axes."""
     image = np.zeros(GRID.shape, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
-from .views import PLANES, Orientation, cut, middle
+from .views import PLANES, Orientation, Plane, cut, middle
 from .windows import window
 
 PANEL = 2.6
 """inch; width of one map."""
+COLUMNS = 6
+"""Maps beside each other; more go below."""
+LETTERS_OF_A_LINE = 28
+"""Of a title, which has two lines where it is longer."""
 RESOLUTION = 150
 """Dots per inch."""
 FORMATS = (".png", ".pdf", ".svg")
 MASK_COLOUR = "#e8a33d"
+UNIT_WORDS = {"arbitrary": "arbitrary units", "1": "no unit"}
 LETTERS: dict[str, Any] = {"color": "white", "size": 7, "bbox": {"facecolor": "black", "linewidth": 0, "pad": 1}}
 
 
@@ -54,7 +60,7 @@ def mosaic(
 
 
 def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple[float, ...]) -> Any:
-    """Make the figure: a row for each plane, a column for each map."""
+    """Make the figure: blocks of three rows, one for each plane, and a column for each map."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 (an optional extra)
     except ImportError as error:
@@ -64,30 +70,35 @@ def _drawn(maps: Mapping[str, np.ndarray], mask: np.ndarray | None, sizes: tuple
     x, y, z = (n * s for n, s in zip(shape, sizes, strict=True))
     extents = [(0, w, 0, h) for w, h in ((x, y), (x, z), (y, z))]
     tall = [h / w for _, w, _, h in extents]
-    figure = Figure((PANEL * len(maps), PANEL * sum(tall) + 1), dpi=RESOLUTION, layout="constrained", facecolor="black")
-    panels = figure.subplots(3, len(maps), squeeze=False, height_ratios=tall)
-    for column, (name, image) in enumerate(maps.items()):
-        view = window(name)
+    columns, blocks = min(len(maps), COLUMNS), -(-len(maps) // COLUMNS)
+    size = PANEL * columns, (PANEL * sum(tall) + 1) * blocks
+    figure = Figure(size, dpi=RESOLUTION, layout="constrained", facecolor="black")
+    panels = figure.subplots(3 * blocks, columns, squeeze=False, height_ratios=tall * blocks)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for number, (name, image) in enumerate(maps.items()):
+        first, column = 3 * (number // COLUMNS), number % COLUMNS
+        here, view = panels[first : first + 3, column], window(name)
         low, high = view.limits(image)
-        for axes, extent, plane in zip(panels[:, column], extents, PLANES, strict=True):
-            shown = axes.imshow(
-                cut(image, plane.axis, place[plane.axis]), cmap="gray", vmin=low, vmax=high, extent=extent
-            )
-            inside = None if mask is None else cut(mask, plane.axis, place[plane.axis])
-            if inside is not None and inside.any():
-                axes.contour(
-                    inside.astype(float), (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper"
-                )
-            axes.set_axis_off()
-            for across, letter in ((0.03, plane.left), (0.97, plane.right)):
-                axes.text(across, 0.5, letter, ha="center", transform=axes.transAxes, **LETTERS)
-            if column == 0:
-                axes.text(0.03, 0.97, plane.name, va="top", transform=axes.transAxes, **LETTERS)
-        panels[0, column].set_title(view.title, color="white", size=10)
-        bar = figure.colorbar(shown, ax=panels[2, column], orientation="horizontal", fraction=0.06, pad=0.02)
-        bar.set_label(view.unit or "arbitrary units", color="white", size=8)
+        for axes, extent, plane in zip(here, extents, PLANES, strict=True):
+            where = plane.axis, place[plane.axis]
+            shown = axes.imshow(cut(image, *where), cmap="gray", vmin=low, vmax=high, extent=extent)
+            _mark(axes, plane, None if mask is None else cut(mask, *where), extent, named=column == 0)
+        here[0].set_title(textwrap.fill(view.title, LETTERS_OF_A_LINE), color="white", size=10)
+        bar = figure.colorbar(shown, ax=here[2], orientation="horizontal", fraction=0.06, pad=0.02)
+        bar.set_label(UNIT_WORDS.get(view.units, view.units), color="white", size=8)
         bar.ax.tick_params(colors="white", labelsize=7)
     return figure
+
+
+def _mark(axes: Any, plane: Plane, inside: np.ndarray | None, extent: tuple[float, ...], *, named: bool) -> None:
+    """Draw the mask's outline, the sides and, where it is wanted, the plane's name."""
+    if inside is not None and inside.any():
+        axes.contour(inside.astype(float), (0.5,), colors=MASK_COLOUR, linewidths=0.6, extent=extent, origin="upper")
+    for across, letter in ((0.03, plane.left), (0.97, plane.right)):
+        axes.text(across, 0.5, letter, ha="center", transform=axes.transAxes, **LETTERS)
+    if named:
+        axes.text(0.03, 0.97, plane.name, va="top", transform=axes.transAxes, **LETTERS)
 
 
 def _write(figure: Any, path: Path) -> None:

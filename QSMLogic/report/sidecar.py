@@ -18,6 +18,4 @@ def sidecar(name: str, settings: Settings, echoes: int) -> dict[str, Any]:
     step, written = next(each for each in steps if name in METHODS["maps"][each[0].method].outputs)
     how = METHODS["maps"][step.method].described(echoes, **step.parameters).rstrip(". ")
     view = window(name)
-    return (
-        {"Description": f"{view.title}. {how}."} | ({"Units": view.unit} if view.unit else {}) | {"Settings": written}
-    )
+    return {"Description": f"{view.title}. {how}.", "Units": view.units, "Settings": written}

@@ -21,13 +21,21 @@ class Window:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def units(self) -> str:
+        """Unit as BIDS has it: 1 for a number without one, arbitrary where white depends on the data."""
+        return self.unit or ("arbitrary" if self.high is None else "1")
+
     def limits(self, image: np.ndarray) -> tuple[float, float]:
         """Return the values drawn black and white; those that are not fixed come from the image's nonzero part."""
         if self.low is not None and self.high is not None:
             return self.low, self.high
         values = image[image != 0]
-        low, high = np.percentile(values, SHOWN) if values.size else (0.0, 0.0)
-        return float(low), float(high) if high > low else float(low) + 1
+        found = np.percentile(values, SHOWN) if values.size else (0.0, 0.0)
+        low, high = (
+            float(seen if fixed is None else fixed) for fixed, seen in zip((self.low, self.high), found, strict=True)
+        )
+        return low, high if high > low else low + 1
 
 
 WINDOWS: Mapping[str, Window] = MappingProxyType(
@@ -54,12 +62,12 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "simulated_field": Window("Simulated field", "ppm", -0.05, 0.05),
         "field_misfit": Window("Field misfit", "ppm", -0.02, 0.02),
         "voxel_quality": Window("Phase quality", "", 0, 1),
-        "swi": Window("Susceptibility-weighted magnitude", ""),
+        "swi": Window("Susceptibility-weighted magnitude", "", 0),
         "swi_phase": Window("High-pass filtered phase", "rad", -1, 1),
-        "swi_projection": Window("Projected susceptibility-weighted magnitude", ""),
-        "tswi": Window("True susceptibility-weighted magnitude", ""),
-        "tswi_projection": Window("Projected true susceptibility-weighted magnitude", ""),
-        "smwi": Window("Susceptibility map-weighted magnitude", ""),
+        "swi_projection": Window("Projected susceptibility-weighted magnitude", "", 0),
+        "tswi": Window("True susceptibility-weighted magnitude", "", 0),
+        "tswi_projection": Window("Projected true susceptibility-weighted magnitude", "", 0),
+        "smwi": Window("Susceptibility map-weighted magnitude", "", 0),
     }
 )
 """By the names of the data in the pipeline."""
