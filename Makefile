@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 OLDEST := 3.11
+# PyTorch for the processor: PyPI's own brings several GB of libraries for GPUs along
+PIP_TORCH = $(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' 2>/dev/null
+TORCH_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 20
 
 .PHONY: venv system demo test lint bench docs evidence screenshots clean
 
@@ -32,6 +35,8 @@ $(RUNS): pyproject.toml
 
 $(READY): $(RUNS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@$(PIP_TORCH) || $(PIP_TORCH) $(TORCH_INDEX) || \
+	  echo "PyTorch for the processor cannot be installed here: the tests of the GPU's path will be skipped" >&2
 	@touch $@
 
 demo: $(RUNS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .constants import GAMMA_BAR
+from .device import library, placed
 from .grid import Grid
 from .noise import noise_level
 from .operators import Window, along_axes, convolve, dipole_kernel, hats
@@ -33,7 +34,7 @@ LEAST_VOXELS = 4096
 MOSTLY = 0.5
 """Share of a coarse voxel in the mask from which it belongs to it."""
 
-HALF_TURN = np.float32(np.pi)
+HALF_TURN = float(np.float32(np.pi))
 STEPS = 2
 """Of the iterations for a proximal point that has no closed form: two are exact to 3e-3 ppm and mostly far better."""
 
@@ -77,7 +78,7 @@ class Measured:
         return measured(field, mask, grid, np.sqrt(weight))
 
     def refined(self, coarse: Measured, state: np.ndarray) -> np.ndarray:
-        """Bring an image (..., x, y, z) of the coarser window to this one."""
+        """Bring an image (..., x, y, z) of the coarser window to this one; both are placed where solvers compute."""
         box = [side.stop for side in self.window.inner]
         nearest = [
             ((np.arange(n) + 0.5) * (m / n)).astype(int) for n, m in zip(box, coarse.window.full_shape, strict=True)
@@ -85,7 +86,7 @@ class Measured:
         out = np.zeros((*state.shape[:-3], *self.window.grid.shape), np.float32)
         for place in np.ndindex(*state.shape[:-3]):
             out[place][self.window.inner] = coarse.window.paste(state[place])[np.ix_(*nearest)]
-        return out
+        return placed(out)
 
 
 def measured(local_field: np.ndarray, mask: np.ndarray, grid: Grid, weights: np.ndarray | None) -> Measured:
@@ -104,8 +105,8 @@ def field_noise_level(local_field: np.ndarray, mask: np.ndarray) -> float:
 
 def squared_split(field: np.ndarray, weight: np.ndarray) -> Split:
     """Half the weighted squared misfit of the field."""
-    squared = weight * weight
-    share = squared / (squared + np.float32(DATA_PENALTY))
+    field, squared = placed(field), placed(weight * weight)
+    share = squared / (squared + DATA_PENALTY)
     return Split("kernel", DATA_PENALTY, lambda t, slab: share[slab] * (t - field[slab]))
 
 
@@ -114,19 +115,20 @@ def absolute_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Spl
 
     Distance and weight are in ppm: 2 / radians |sin(radians / 2 (t - field))|, and the absolute misfit for radians 0.
     """
-    bound, penalty = np.float32(FIELD_SHRINKAGE) * weight, 1 / FIELD_SHRINKAGE
+    field, bound, penalty = placed(field), placed(FIELD_SHRINKAGE * weight), 1 / FIELD_SHRINKAGE
     if not radians:
-        return Split("kernel", penalty, lambda t, slab: np.clip(t - field[slab], -bound[slab], bound[slab]))
+        return Split("kernel", penalty, lambda t, slab: clipped(t - field[slab], bound[slab]))
+    of = library(bound)
 
     def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
         # Beyond the point itself the slope falls with the cosine of half the angle that is left.
         misfit = _nearest(t - field[slab], radians)
-        distance = np.abs(misfit)
-        whole = np.minimum(bound[slab], distance)
+        distance = of.abs(misfit)
+        whole = of.minimum(bound[slab], distance)
         pull = whole
         for _ in range(STEPS):
-            pull = whole * np.cos(np.float32(radians / 2) * (distance - pull))
-        return np.copysign(pull, misfit)
+            pull = whole * of.cos((radians / 2) * (distance - pull))
+        return of.copysign(pull, misfit)
 
     return Split("kernel", penalty, remainder)
 
@@ -139,18 +141,19 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
     """
     if not radians:
         return squared_split(field, weight)
-    strength = weight * weight
-    strength /= np.float32(DATA_PENALTY)
+    field, strength = placed(field), placed(weight * weight)
+    of = library(strength)
+    strength /= DATA_PENALTY
 
     def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
-        angle = np.clip(np.float32(radians) * (t - field[slab]), -HALF_TURN, HALF_TURN)
+        angle = of.clip(radians * (t - field[slab]), -HALF_TURN, HALF_TURN)
         pull = strength[slab]
         left = angle / (1 + pull)
         for _ in range(STEPS):
-            slope = np.maximum(1 + pull * (1 - left * left / 2), 1)
-            left -= (pull * np.sin(left) + left - angle) / slope
+            slope = of.clip(1 + pull * (1 - left * left / 2), 1, None)
+            left -= (pull * of.sin(left) + left - angle) / slope
         angle -= left
-        angle /= np.float32(radians)
+        angle /= radians
         return angle
 
     return Split("kernel", DATA_PENALTY, remainder)
@@ -169,6 +172,13 @@ def radians_per_ppm(echo_times: tuple[float, ...] | None, field_strength: float 
 
 def _nearest(misfit: np.ndarray, radians: float) -> np.ndarray:
     """Misfit (ppm) less the whole turns in it."""
-    turn = np.float32(2 * np.pi / radians)
-    misfit -= turn * np.round(misfit / turn)
+    turn = 2 * np.pi / radians
+    misfit -= turn * library(misfit).round(misfit / turn)
     return misfit
+
+
+def clipped(t: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Clip to a bound of each place; numpy's clip is three times as slow for such."""
+    of = library(t)
+    out = of.minimum(t, bound)
+    return of.maximum(out, -bound, out=out)

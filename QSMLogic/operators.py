@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft
 
+from .device import fetched, library, placed
 from .errors import InputError
 from .grid import Grid
 from .parallel import threads
@@ -23,12 +24,16 @@ def good_size(length: int) -> int:
 
 def transform(image: np.ndarray) -> np.ndarray:
     """Half spectrum of a real image."""
-    return scipy.fft.rfftn(image, workers=threads())
+    if isinstance(image, np.ndarray):
+        return scipy.fft.rfftn(image, workers=threads())
+    return library(image).fft.rfftn(image)
 
 
 def inverse(spectrum: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Real image of a half spectrum, which is used as scratch."""
-    return scipy.fft.irfftn(spectrum, shape, overwrite_x=True, workers=threads())
+    if isinstance(spectrum, np.ndarray):
+        return scipy.fft.irfftn(spectrum, shape, overwrite_x=True, workers=threads())
+    return library(spectrum).fft.irfftn(spectrum, shape)
 
 
 def half_shape(grid: Grid) -> tuple[int, int, int]:
@@ -80,6 +85,7 @@ class Window:
 
     def paste(self, part: np.ndarray) -> np.ndarray:
         """Return the full image of a part of the window, zero elsewhere."""
+        part = fetched(part)
         out = np.zeros(self.full_shape, part.dtype)
         out[self.box] = part[self.inner]
         return out
@@ -112,8 +118,8 @@ def dipole_kernel(grid: Grid) -> np.ndarray:
 
 
 def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Circular convolution of a real image with the kernel of this half spectrum."""
-    spectrum = transform(image)
+    """Circular convolution of a real image with the kernel of this half spectrum, computed where the kernel is."""
+    spectrum = transform(image if isinstance(kernel, np.ndarray) else placed(image))
     spectrum *= kernel
     return inverse(spectrum, image.shape)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .device import copied, fetched, placed
 from .grid import Grid
 from .operators import Window, convolve, dipole_kernel, gaussian
 from .progress import Progress
@@ -39,10 +40,11 @@ def without_outside_sources(
     field = window.cut(total_field)
     kernel = dipole_kernel(window.grid)
     kernel *= gaussian(window.grid, SOURCE_WIDTH)
+    kernel = placed(kernel)
     inside = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
     np.square(inside, out=inside)
-    outside = ~window.mask
-    damping = np.float32(DAMPING * inside[window.mask].mean())
+    damping = DAMPING * float(inside[window.mask].mean())
+    inside, outside = placed(inside), placed(~window.mask)
 
     def weighted_adjoint(image: np.ndarray) -> np.ndarray:
         image *= inside
@@ -56,8 +58,8 @@ def without_outside_sources(
         return out
 
     sources = conjugate_gradients(
-        normal, weighted_adjoint(field.copy()), tolerance=tolerance, iterations=iterations, progress=progress
+        normal, weighted_adjoint(copied(placed(field))), tolerance=tolerance, iterations=iterations, progress=progress
     )
-    field -= convolve(sources, kernel)
+    field -= fetched(convolve(sources, kernel))
     field *= window.mask
     return window.paste(field)

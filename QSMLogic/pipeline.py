@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .chosen import listening
+from .device import computing_on, describe
 from .errors import InputError
 from .footprint import memory_needed, memory_of
 from .memory import check_memory
@@ -64,7 +65,8 @@ class Result:
 
     maps: mask, phase, unwrapped, total_field, field_noise, residual, weights, local_field, eroded_mask, chi; (x, y, z)
     or (x, y, z, echo); those of stages that a single-step method stands in for are not there. reference is None where
-    chi was not referenced; chosen: the parameters that methods chose themselves, by "stage/method".
+    chi was not referenced; chosen: the parameters that methods chose themselves, by "stage/method";
+    device: what solvers computed with, where that was not NumPy.
     """
 
     settings: Settings
@@ -73,6 +75,7 @@ class Result:
     reference: Reference | None = None
     warnings: list[str] = field(default_factory=list)
     chosen: dict[str, dict[str, float]] = field(default_factory=dict)
+    device: str = ""
 
     @property
     def total_seconds(self) -> float:
@@ -228,7 +231,7 @@ class _Job:
         inner = part(self.progress, self.done, end, label)
         start = time.perf_counter()
         inner(0.0, label)
-        with listening() as chosen:
+        with listening() as chosen, computing_on(self.settings.device):
             outputs = run_stage(stage, step.method, step.parameters, data, _named(inner, label))
         if chosen:
             self.result.chosen[f"{stage}/{step.method}"] = chosen
@@ -237,7 +240,9 @@ class _Job:
         return outputs
 
     def refuse_missing(self) -> None:
-        """Refuse at once, not after minutes, a method that lacks what only the user can give, or echoes."""
+        """Refuse at once, not after minutes, a device that is not there, and a method that lacks data or echoes."""
+        with computing_on(self.settings.device):
+            self.result.device = describe()
         there = self.data | dict.fromkeys(("mask", "weights", "eroded_mask"), True)
         for stage in self.settings.stages:
             for step in self.settings.steps(stage):

@@ -151,6 +151,8 @@ class Method:
     """It refuses a scan that has fewer."""
     needed_by: Mapping[str, tuple[str, ...]]
     """Names of optional data that it must be given where a switch is on, by the switch's name."""
+    on_gpu: bool
+    """Whether it iterates where the settings' device says (see `device`); other methods compute with NumPy always."""
 
     def settings(self, **chosen: Any) -> dict[str, Any]:
         """Return every parameter's value, defaults filled in; InputError for unknown names and bad values."""
@@ -195,12 +197,13 @@ def method(
     outputs: tuple[str, ...] = (),
     fewest_echoes: int = 1,
     needed_by: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    on_gpu: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Register a function as a method of a stage.
 
     Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
     Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method. outputs: the names of
-    what it returns, in a stage that leaves them to its methods; fewest_echoes and needed_by: see `Method`.
+    what it returns, in a stage that leaves them to its methods; fewest_echoes, needed_by and on_gpu: see `Method`.
     """
 
     def register(function: Callable) -> Callable:
@@ -217,7 +220,7 @@ def method(
             if argument.name == "progress":
                 continue
             if get_origin(hints[argument.name]) is Annotated:
-                parameters.append(_parameter(argument, hints[argument.name]))
+                parameters.append(parameter_of(argument.name, argument.default, hints[argument.name]))
             else:
                 data[argument.default is inspect.Parameter.empty].append(argument.name)
         record = Method(
@@ -235,6 +238,7 @@ def method(
             outputs=STAGES[stage].outputs or outputs,
             fewest_echoes=fewest_echoes,
             needed_by=MappingProxyType(dict(needed_by)),
+            on_gpu=on_gpu,
         )
         _refuse_unknown_words(record)
         record.settings(**{p.name: p.default for p in parameters})
@@ -260,7 +264,8 @@ def _refuse_unknown_words(record: Method) -> None:
         raise TypeError(f"the sentence of {record.name} names {', '.join(sorted(unknown))}, which it does not have")
 
 
-def _parameter(argument: inspect.Parameter, hint: Any) -> Parameter:
+def parameter_of(name: str, default: Any, hint: Any) -> Parameter:
+    """Return the parameter that an annotation describes: Annotated[type, Param(...)]. Raises TypeError for another."""
     kind, info = get_args(hint)
     optional = get_origin(kind) in (UnionType, typing.Union) and NoneType in get_args(kind)
     if optional:
@@ -269,5 +274,5 @@ def _parameter(argument: inspect.Parameter, hint: Any) -> Parameter:
     if choices:
         kind = str
     if kind not in (bool, int, float, str) or not isinstance(info, Param):
-        raise TypeError(f"parameter {argument.name}: Annotated[bool, int, float, str or Literal, Param(...)] is needed")
-    return Parameter(argument.name, kind, argument.default, info, choices, optional)
+        raise TypeError(f"parameter {name}: Annotated[bool, int, float, str or Literal, Param(...)] is needed")
+    return Parameter(name, kind, default, info, choices, optional)

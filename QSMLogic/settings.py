@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+from .device import DEVICE_HELP, Device
 from .documents import (
     AUTOMATIC,
     as_table,
@@ -22,7 +23,7 @@ from .documents import (
 )
 from .errors import InputError
 from .methods import METHODS, STAGES, Method
-from .registry import SEVERAL, Param, Parameter
+from .registry import SEVERAL, Param, Parameter, parameter_of
 
 PRESETS = Path(__file__).parent / "presets"
 """One TOML document per preset; the list of presets is the list of these files."""
@@ -66,6 +67,7 @@ class Settings:
     two_pass: Annotated[
         bool, Param("Two passes", help="a reliable and a filled mask, combined: fewer streaks from strong sources")
     ] = False
+    device: Annotated[Device, Param("Device", help=DEVICE_HELP)] = "cpu"
     description: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -204,10 +206,7 @@ def preset_names() -> tuple[str, ...]:
 def _options() -> tuple[Parameter, ...]:
     hints = typing.get_type_hints(Settings, include_extras=True)
     annotated = {f.name: f for f in dataclasses.fields(Settings) if typing.get_origin(hints[f.name]) is Annotated}
-    return tuple(
-        Parameter(name, kind, annotated[name].default, info)
-        for name, (kind, info) in ((name, typing.get_args(hints[name])) for name in annotated)
-    )
+    return tuple(parameter_of(name, field.default, hints[name]) for name, field in annotated.items())
 
 
 def _base(document: Mapping[str, Any]) -> dict[str, Any]:

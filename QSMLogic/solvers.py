@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from .device import copied, fetched, library, passes, placed
 from .grid import Grid
 from .operators import gradient_squared, inverse, transform
-from .parallel import each, slabs
+from .parallel import each
 from .progress import Progress, rising
 
 OVER_RELAXATION = 1.7
@@ -30,7 +31,8 @@ SUM_OF_PRODUCTS = "ijk,ijk->"
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
     """Inner product of two images, summed in double slab by slab, so that it does not depend on the threads."""
-    return float(sum(each(lambda s: np.sum(a[s] * b[s], dtype=np.float64), slabs(a.shape))))
+    of = library(a)
+    return float(sum(each(lambda s: of.sum(a[s] * b[s], dtype=of.float64), passes(a))))
 
 
 def conjugate_gradients(
@@ -44,13 +46,14 @@ def conjugate_gradients(
 ) -> np.ndarray:
     """Solve normal(x) = right for a symmetric positive operator, from zero.
 
-    right: any shape; precondition: symmetric positive approximation of the inverse. Stops when the residual has fallen
-    to tolerance times that of zero, or after the given number of iterations. Source: Hestenes1952.
+    right: any shape, placed where it is to be computed; precondition: symmetric positive approximation of the inverse.
+    Stops when the residual has fallen to tolerance times that of zero, or after the given number of iterations. Returns
+    x, NumPy's. Source: Hestenes1952.
     """
     progress = rising(progress)
-    x = np.zeros_like(right)
-    residual = right.copy()
-    direction = (precondition(residual) if precondition else residual).copy()
+    residual = copied(right)
+    x = library(residual).zeros_like(residual)
+    direction = copied(precondition(residual) if precondition else residual)
     energy = dot(residual, direction)
     norm = first = dot(residual, residual)
     for iteration in range(iterations):
@@ -58,17 +61,17 @@ def conjugate_gradients(
             break
         progress(converged(norm / first, tolerance**2, iteration / iterations), "")
         image = normal(direction)
-        step = np.float32(energy / dot(direction, image))
+        step = energy / dot(direction, image)
         x += step * direction
         image *= step
         residual -= image
         steepest = precondition(residual) if precondition else residual
         previous, energy = energy, dot(residual, steepest)
-        direction *= np.float32(energy / previous)
+        direction *= energy / previous
         direction += steepest
         norm = dot(residual, residual)
     progress(1.0, "")
-    return x
+    return fetched(x)
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ class Split:
 
 
 def fresh_state(grid: Grid, split: Split) -> np.ndarray:
-    """Return the t of a split on the grid to begin with, zeros."""
-    return np.zeros((3, *grid.shape) if split.operator == "gradient" else grid.shape, np.float32)
+    """Return the t of a split on the grid to begin with, zeros, placed where solvers compute."""
+    return placed(np.zeros((3, *grid.shape) if split.operator == "gradient" else grid.shape, np.float32))
 
 
 Term = tuple[Split, np.ndarray]
@@ -108,16 +111,19 @@ def admm(
     """Minimise the sum of the splits' terms, and of a quadratic one, over an image x on the grid.
 
     kernel: half spectrum of the "kernel" splits' convolution (real); quadratic: right side (complex) and weight (real)
-    of a term that is diagonal in the half spectrum, weight x = right; start: each split's t to begin with, which is
-    brought to that of the end, None for zeros. Stops when the relative change of x in norm_mask falls below tolerance,
-    or after the given number of iterations. Returns x, (x, y, z) float32.
+    of a term that is diagonal in the half spectrum, weight x = right; start: each split's t to begin with, placed where
+    solvers compute, which is brought to that of the end, None for zeros. Stops when the relative change of x in
+    norm_mask falls below tolerance, or after the given number of iterations. Returns x, (x, y, z) float32, NumPy's.
 
     Notes: of each split only t = K x + multiplier is stored; its proximal point and the multiplier follow from it by
     `remainder`, which halves the memory of the textbook form. One pass over memory brings t to the new x and sums what
     the next x is made of. Source: Boyd2011.
     """
     progress = rising(progress)
-    system = _denominator(grid, splits, kernel, quadratic)
+    system = placed(_denominator(grid, splits, None if kernel is None else fetched(kernel), quadratic))
+    kernel = None if kernel is None else placed(kernel)
+    quadratic = None if quadratic is None else (placed(quadratic[0]), quadratic[1])
+    norm_mask = placed(norm_mask)
     states = [fresh_state(grid, split) for split in splits] if start is None else start
     terms = list(zip(splits, states, strict=True))
     convolved = [term for term in terms if term[0].operator == "kernel"]
@@ -144,7 +150,7 @@ def admm(
         _finish(grid, convolved, image)
         _finish(grid, local, x)
     progress(1.0, "")
-    return x
+    return fetched(x)
 
 
 def converged(now: float, goal: float, spent: float) -> float:
@@ -174,9 +180,9 @@ def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.nd
     In place of t the share of the next t that is known already is left behind: (1 - a) t + a remainder(t), a the
     over-relaxation; K x is added to it by `_advance`.
     """
-    out = np.zeros(grid.shape, np.float32)
-    parts = slabs(grid.shape, PASS_VOXELS)
-    ahead = np.float32(OVER_RELAXATION)
+    out = placed(np.zeros(grid.shape, np.float32))
+    parts = passes(out, PASS_VOXELS)
+    ahead = OVER_RELAXATION
 
     def fill(slab: slice) -> np.ndarray | None:
         leaving = None
@@ -190,7 +196,7 @@ def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.nd
             here *= 1 - ahead
             rest *= ahead / 2
             here += rest
-            flux *= np.float32(split.penalty)
+            flux *= split.penalty
             if split.operator == "gradient":
                 left = _diverge(grid, flux, out[slab])
                 leaving = left if leaving is None else leaving + left
@@ -207,20 +213,22 @@ def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.nd
 
 def _finish(grid: Grid, terms: list[Term], image: np.ndarray | None) -> None:
     """Bring each t to the last image."""
+    if image is None:
+        return
+    last = image
 
     def fill(slab: slice) -> None:
         for split, state in terms:
-            if image is not None:
-                _advance(grid, split, state[..., slab, :, :], image, slab)
+            _advance(grid, split, state[..., slab, :, :], last, slab)
 
-    each(fill, slabs(grid.shape, PASS_VOXELS))
+    each(fill, passes(last, PASS_VOXELS))
 
 
 def _diverge(grid: Grid, flux: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Add the adjoint of the gradient of a slab's flux (3, slab, y, z; changed) to out; return what leaves the slab."""
     for axis, size in enumerate(grid.voxel_size):
         if size != 1:
-            flux[axis] *= np.float32(1 / size)
+            flux[axis] *= 1 / size
         out -= flux[axis]
     out[1:] += flux[0, :-1]
     out[:, 0] += flux[1, :, -1]
@@ -232,19 +240,18 @@ def _diverge(grid: Grid, flux: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 def _advance(grid: Grid, split: Split, here: np.ndarray, image: np.ndarray, slab: slice) -> None:
     """Add what the new image gives to the next t of a slab, the over-relaxation times K x."""
-    ahead = np.float32(OVER_RELAXATION)
     if split.operator != "gradient":
-        here += ahead * image[slab]
+        here += OVER_RELAXATION * image[slab]
         return
-    part = image[slab]
-    step = np.empty_like(part)
+    part, of = image[slab], library(image)
+    step = of.empty_like(part)
     for axis, size in enumerate(grid.voxel_size):
         inner, last, first = (np.s_[(slice(None),) * axis + (side,)] for side in (slice(-1), -1, 0))
         after = part[(slice(None),) * axis + (slice(1, None),)]
-        np.subtract(after, part[inner], out=step[inner])
+        of.subtract(after, part[inner], out=step[inner])
         beyond = image[slab.stop % grid.shape[0]] if axis == 0 else part[first]
-        np.subtract(beyond, part[last], out=step[last])
-        step *= ahead / np.float32(size)
+        of.subtract(beyond, part[last], out=step[last])
+        step *= OVER_RELAXATION / size
         here[axis] += step
 
 
@@ -266,9 +273,9 @@ def _solve(
             here += quadratic[0][slab]
         here *= system[slab]
         if through is not None and kernel is not None:
-            np.multiply(here, kernel[slab], out=through[slab])
+            library(here).multiply(here, kernel[slab], out=through[slab])
 
-    each(fill, slabs(right.shape, PASS_VOXELS))
+    each(fill, passes(right, PASS_VOXELS))
 
 
 def relative_change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
@@ -280,8 +287,9 @@ def relative_change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray
         inside = x[slab] * mask[slab]
         moved = x[slab] - previous[slab]
         moved *= mask[slab]
-        return float(np.einsum(SUM_OF_PRODUCTS, inside, inside)), float(np.einsum(SUM_OF_PRODUCTS, moved, moved))
+        return float(of.einsum(SUM_OF_PRODUCTS, inside, inside)), float(of.einsum(SUM_OF_PRODUCTS, moved, moved))
 
-    parts = each(sums, slabs(x.shape, PASS_VOXELS))
+    of = library(x)
+    parts = each(sums, passes(x, PASS_VOXELS))
     norm, moved = sum(p[0] for p in parts), sum(p[1] for p in parts)
     return float(np.sqrt(moved / norm)) if norm > 0 else 0.0

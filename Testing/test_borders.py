@@ -15,7 +15,7 @@ OPTIONAL = {"matplotlib", "nibabel", "pydicom", "tqdm", "torch", "dask", "distri
 
 LAYERS = [
     ["errors", "constants", "progress", "parallel"],
-    ["grid", "scan", "registry"],
+    ["grid", "scan", "registry", "device"],
     ["operators"],
     ["solvers"],
     list(STAGES),

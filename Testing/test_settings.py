@@ -105,7 +105,7 @@ def test_round_trip_is_exact(tmp_path_factory, suffix, **drawn):
         ({"masking": []}, "The settings name no method for masking: plain, other."),
         ({"masking": {"method": "plain", "combine": "xor"}}, "masking: combine = 'xor', allowed intersection, union."),
         ({"invertion": {}}, "The settings have no 'invertion'; known: preset, description, pipeline, masking, "),
-        ({"pipeline": {"three_pass": True}}, "[pipeline] has no 'three_pass'; known: two_pass."),
+        ({"pipeline": {"three_pass": True}}, "[pipeline] has no 'three_pass'; known: two_pass, device."),
         ({"pipeline": {"two_pass": "yes"}}, "Pipeline: Two passes = 'yes', a value of type bool is needed"),
         ({"preset": "9T"}, "There is no preset '9T'; the presets: default, 7T, body, fast, single-echo."),
     ],
@@ -156,7 +156,7 @@ def test_changed_from_text(small):
         ("inversion.colour", "1", "Plain has no 'colour'; known: size, count"),
         ("masking.colour", "1", "Other has no 'colour'; known: level"),
         ("magic.size", "1", "There is no stage 'magic'; the stages: masking"),
-        ("pipeline.three", "1", "[pipeline] has no 'three'; known: two_pass."),
+        ("pipeline.three", "1", "[pipeline] has no 'three'; known: two_pass, device."),
     ]:
         with pytest.raises(InputError) as error:
             settings.changed({place: text})

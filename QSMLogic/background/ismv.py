@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..device import placed
 from ..grid import Grid
 from ..operators import convolve
 from ..progress import Progress, no_progress, part
@@ -20,6 +21,7 @@ from ..spherical_mean import high_pass, window_of_balls
     cite=("Wen2014",),
     sentence="Background fields were removed by iterative spherical mean values (iSMV, radius {radius:g} mm)",
     volumes=11,
+    on_gpu=True,
 )
 def ismv(
     total_field: np.ndarray,
@@ -44,15 +46,16 @@ def ismv(
     """
     window = window_of_balls(mask, grid)
     kernel, eroded = high_pass(window, radius, "iSMV")
+    kernel, inside = placed(kernel), placed(eroded)
 
     def within(image: np.ndarray) -> np.ndarray:
         image = convolve(image, kernel)
-        image *= eroded
+        image *= inside
         return image
 
     local = conjugate_gradients(
         within,
-        within(window.cut(total_field)),
+        within(placed(window.cut(total_field))),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.05, 0.98, "spherical means"),

@@ -18,6 +18,7 @@ from ..registry import Param, method
     cite=("Liu2011",),
     sentence="Background fields were removed by projection onto dipole fields (PDF)",
     volumes=16,
+    on_gpu=True,
 )
 def pdf(
     total_field: np.ndarray,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..device import placed
 from ..grid import Grid
 from ..operators import convolve
 from ..progress import Progress, no_progress, part
@@ -20,6 +21,7 @@ from ..spherical_mean import high_pass, window_of_balls
     cite=("Sun2014",),
     sentence="Background fields were removed with RESHARP (radius {radius:g} mm, regularisation {regularisation:g})",
     volumes=13,
+    on_gpu=True,
 )
 def resharp(
     total_field: np.ndarray,
@@ -46,23 +48,23 @@ def resharp(
     """
     window = window_of_balls(mask, grid)
     kernel, eroded = high_pass(window, radius, "RESHARP")
-    squared = kernel * kernel
-    weight = np.float32(regularisation)
-    sharpening = 1 / (squared + weight)
+    squared = placed(kernel * kernel)
+    sharpening = 1 / (squared + regularisation)
+    kernel, inside = placed(kernel), placed(eroded)
 
     def within(image: np.ndarray, by: np.ndarray) -> np.ndarray:
         image = convolve(image, by)
-        image *= eroded
+        image *= inside
         return image
 
     def normal(image: np.ndarray) -> np.ndarray:
         out = within(image, squared)
-        out += weight * image
+        out += regularisation * image
         return out
 
     multiplier = conjugate_gradients(
         normal,
-        within(window.cut(total_field), kernel),
+        within(placed(window.cut(total_field)), kernel),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.05, 0.98, "undoing the blur"),

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from .. import pipeline
 from ..chosen import listening
+from ..device import DEVICE_HELP, Device, computing_on, describe
 from ..documents import listed
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
@@ -90,6 +91,8 @@ def _add_method(methods: Any, method: Method, stage: str) -> None:
         parser.add_argument("--conditioning", metavar="METHOD", help=f"what is done to the phase before: {names}")
     add_output(parser, keep=[FILES[name] for name in _made(method, stage) if name not in RESULTS])
     add_parameters(parser, method.parameters, f"parameters of {method.label}")
+    if method.on_gpu:
+        parser.add_argument("--device", choices=get_args(Device), default="cpu", help=DEVICE_HELP)
 
 
 def _made(method: Method, stage: str) -> list[str]:
@@ -128,7 +131,8 @@ def _work(args: argparse.Namespace) -> None:
     names = [*map(file_of, written), PROVENANCE]
     with OutputFolder(args.out, names, stale=map(file_of, made_here), force=args.force) as out:
         loaded = load(named)
-        with Reporter() as progress, listening() as chosen:
+        with Reporter() as progress, listening() as chosen, computing_on(getattr(args, "device", "cpu")):
+            device = describe()
             made, seconds = _compute(steps, _with_mask(loaded.data), progress)
         warn(loaded.warnings)
         write_maps(out, made, written, loaded.geometry)
@@ -139,6 +143,7 @@ def _work(args: argparse.Namespace) -> None:
             stage_seconds=seconds,
             settings={stage: {"method": step.method} | step.parameters for stage, step in steps.items()},
             chosen=chosen,
+            **({"device": device} if device else {}),
             scan=loaded.facts,
             reference=made.get("reference"),
             warnings=loaded.warnings,

@@ -21,6 +21,7 @@ from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, automatic_weig
     sentence="Susceptibility was computed with a nonlinear data term and a total-variation prior by ADMM "
     "(FANSI, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=19,
+    on_gpu=True,
 )
 def fansi_nltv(
     local_field: np.ndarray,

@@ -32,6 +32,7 @@ FIRST_STAGE_SHARE = 0.3
     sentence="Susceptibility was computed with a hybrid data term and a total-variation prior by ADMM "
     "(HD-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=19.5,
+    on_gpu=True,
 )
 def hdqsm(
     local_field: np.ndarray,

@@ -21,6 +21,7 @@ from ..total_variation import EXTERIOR_HELP, SHRINKAGE, Exterior, absolute_weigh
     sentence="Susceptibility was computed with an absolute nonlinear data term and a total-variation prior by ADMM "
     "(L1-QSM, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=19,
+    on_gpu=True,
 )
 def l1qsm(
     local_field: np.ndarray,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..chosen import chose
 from ..csf import ventricles
+from ..device import placed
 from ..edges import EDGES_HELP, without_edges
 from ..errors import InputError
 from ..grid import Grid
@@ -42,6 +43,7 @@ OUTLIER = 6.0
     sentence="Susceptibility was computed by nonlinear morphology-enabled dipole inversion "
     "(MEDI, share of edges {edges:g}, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=19.5,
+    on_gpu=True,
 )
 def medi(
     local_field: np.ndarray,
@@ -134,7 +136,7 @@ def _fluid(
 def _even_split(fluid: np.ndarray | None, chi: np.ndarray, weight: float, penalty: float) -> Split:
     """Half the weighted squared difference of the fluid's susceptibility from its mean in chi."""
     assert fluid is not None
-    share, mean = np.float32(weight / (weight + penalty)) * fluid, chi[fluid].mean()
+    share, mean = placed(np.float32(weight / (weight + penalty)) * fluid), float(chi[fluid].mean())
     return Split("identity", penalty, lambda t, slab: share[slab] * (t - mean))
 
 

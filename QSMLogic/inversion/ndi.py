@@ -23,6 +23,7 @@ OUTSIDE_PENALTY = 5.0
     cite=("Polak2020",),
     sentence="Susceptibility was computed by nonlinear dipole inversion (NDI, weight {regularization:g})",
     volumes=17.5,
+    on_gpu=True,
 )
 def ndi(
     local_field: np.ndarray,

@@ -25,6 +25,7 @@ EDGE = 0.01
     sentence="Susceptibility was computed by weighted inversion with a reweighted total-variation prior by ADMM "
     "(NLTV, {rounds} rounds, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=21,
+    on_gpu=True,
 )
 def nltv(
     local_field: np.ndarray,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..device import placed
 from ..grid import Grid
 from ..operators import Window, convolve, dipole_kernel, transform
 from ..progress import Progress, no_progress, part
@@ -26,6 +27,7 @@ FIRST_STEP_SHARE = 0.5
     cite=("Kames2018",),
     sentence="Susceptibility was computed by rapid two-step inversion (RTS, threshold {threshold:g})",
     volumes=16.5,
+    on_gpu=True,
 )
 def rts(
     local_field: np.ndarray,
@@ -62,15 +64,16 @@ def rts(
     kernel = dipole_kernel(window.grid)
     squared = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
     np.square(squared, out=squared)
-    inverse_guess = 1 / (kernel * kernel + np.float32(DAMPING))
+    inverse_guess = placed(1 / (kernel * kernel + np.float32(DAMPING)))
+    dipole, squared = placed(kernel), placed(squared)
 
     def weighted_adjoint(field: np.ndarray) -> np.ndarray:
         field *= squared
-        return convolve(field, kernel)
+        return convolve(field, dipole)
 
     first = conjugate_gradients(
-        lambda x: weighted_adjoint(convolve(x, kernel)),
-        weighted_adjoint(window.cut(local_field)),
+        lambda x: weighted_adjoint(convolve(x, dipole)),
+        weighted_adjoint(placed(window.cut(local_field))),
         tolerance=tolerance,
         iterations=first_iterations,
         progress=part(progress, 0, FIRST_STEP_SHARE, "fitting the field"),

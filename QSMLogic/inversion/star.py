@@ -30,6 +30,7 @@ from ..total_variation import (
     sentence="Susceptibility was computed by streaking artefact reduction on two levels (STAR-QSM, sources above "
     "{threshold:g} ppm first, regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=24,
+    on_gpu=True,
 )
 def star(
     local_field: np.ndarray,

@@ -28,6 +28,7 @@ from ..total_variation import (
     sentence="Susceptibility was computed by weighted inversion with a total-variation prior by ADMM "
     "(regularisation weight {regularization}, sources outside the mask: {exterior})",
     volumes=19,
+    on_gpu=True,
 )
 def tv(
     local_field: np.ndarray,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from ..chosen import chose
+from ..device import placed
 from ..grid import Grid
 from ..misfit import Measured, measured, phase_split, radians_per_ppm
 from ..operators import convolve, gradient_squared
@@ -31,6 +32,7 @@ HARMONIC_SHARE = 0.1
     sentence="Susceptibility was computed with a nonlinear data term, a total-variation prior and a "
     "weak-harmonic field (WH-QSM, regularisation weight {regularization}, harmonic weight {harmonicity:g} mm4)",
     volumes=19,
+    on_gpu=True,
 )
 def whqsm(
     local_field: np.ndarray,
@@ -99,13 +101,14 @@ def _correction(
     data: Measured, misfit: np.ndarray, background: np.ndarray, harmonicity: float, progress: Progress
 ) -> np.ndarray:
     """Find what to add to the background, to minimise the squared misfit plus the squared Laplacian."""
-    laplacian = np.float32(np.sqrt(harmonicity)) * gradient_squared(data.window.grid)
-    inside = binary_erosion(data.window.mask)
+    laplacian = placed(np.float32(np.sqrt(harmonicity)) * gradient_squared(data.window.grid))
+    inside = placed(binary_erosion(data.window.mask))
     inverse_guess = 1 / (1 + laplacian * laplacian)
+    weight = placed(data.weight)
 
     def weighted(field: np.ndarray) -> np.ndarray:
-        out = data.weight * field
-        out *= data.weight
+        out = weight * field
+        out *= weight
         return out
 
     def roughness(field: np.ndarray) -> np.ndarray:
@@ -120,7 +123,7 @@ def _correction(
 
     return conjugate_gradients(
         normal,
-        weighted(misfit) - roughness(background),
+        weighted(placed(misfit)) - roughness(background),
         tolerance=HARMONIC_TOLERANCE,
         iterations=HARMONIC_ITERATIONS,
         progress=progress,

@@ -50,6 +50,7 @@ def account(
         stage_seconds=result.seconds,
         settings=ran.to_dict(),
         chosen=result.chosen,
+        **({"device": result.device} if result.device else {}),
         scan=loaded.facts,
         reference=result.reference,
         quality={m.name: {"value": m.value, "unit": m.unit, "label": m.label} for m in measures},

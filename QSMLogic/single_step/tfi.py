@@ -31,6 +31,7 @@ MOST_STEPS = 200
     sentence="Susceptibility was computed from the total field, without background removal, by preconditioned total "
     "field inversion (TFI, share of edges {edges:g}, regularisation weight {regularization})",
     volumes=19.5,
+    on_gpu=True,
 )
 def tfi(
     total_field: np.ndarray,
