@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .device import library, placed
 from .grid import Grid
 from .misfit import Measured, measured
 from .operators import convolve, gradient, gradient_squared
@@ -44,7 +45,7 @@ def inverted_without_streaks(
     cone = (np.abs(data.kernel) < np.float32(threshold)).astype(np.float32)
     cone[0, 0, 0] = 0
     smooth = np.divide(cone, gradient_squared(data.window.grid), out=np.zeros_like(cone), where=cone > 0)
-
+    flat, cone, smooth = placed(flat), placed(cone), placed(smooth)
     window = data.window
     del data
 
@@ -53,7 +54,7 @@ def inverted_without_streaks(
 
     streaks = conjugate_gradients(
         slopes_adjoint,
-        slopes_adjoint(first),
+        slopes_adjoint(placed(first)),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, FIRST_STEP_SHARE, 1, "streaks"),
@@ -65,11 +66,11 @@ def inverted_without_streaks(
 
 def _least_squares(data: Measured, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:
     """Map whose field fits the data best, as far as it has come after the iterations."""
-    squared = data.weight * data.weight
-    inverse_guess = 1 / (data.kernel * data.kernel + np.float32(DAMPING))
+    squared, kernel = placed(data.weight * data.weight), placed(data.kernel)
+    inverse_guess = 1 / (kernel * kernel + DAMPING)
     return conjugate_gradients(
-        lambda x: convolve(squared * convolve(x, data.kernel), data.kernel),
-        convolve(squared * data.field, data.kernel),
+        lambda x: convolve(squared * convolve(x, kernel), kernel),
+        convolve(squared * placed(data.field), kernel),
         tolerance=tolerance,
         iterations=iterations,
         progress=progress,
@@ -104,14 +105,15 @@ def _flatness(image: np.ndarray, data: Measured) -> np.ndarray:
 
 def _curvature(image: np.ndarray, weight: np.ndarray, grid: Grid) -> np.ndarray:
     """Adjoint of the gradient of the weighted gradient; one axis at a time takes a third of the memory."""
-    out = np.zeros_like(image)
+    of = library(image)
+    out = of.zeros_like(image)
     for axis, size in enumerate(grid.voxel_size):
-        slope = np.roll(image, -1, axis)
+        slope = of.roll(image, -1, axis)
         slope -= image
-        slope /= np.float32(size)
+        slope /= size
         slope *= weight[axis]
-        fall = np.roll(slope, 1, axis)
+        fall = of.roll(slope, 1, axis)
         fall -= slope
-        fall /= np.float32(size)
+        fall /= size
         out += fall
     return out

@@ -19,6 +19,7 @@ from ..registry import Param, method
     sentence="Susceptibility was computed by iterative least squares with removal of streaks "
     "(iLSQR, threshold {threshold:g})",
     volumes=17.5,
+    on_gpu=True,
 )
 def ilsqr(
     local_field: np.ndarray,
