@@ -106,11 +106,13 @@ def unwrap_in_space(echoes: Echoes, quality: Quality, echo: int, regions: Region
     here = echoes.phase[..., echo]
     progress(0.1, "weighing edges")
     edges = quality(echo)
-    seeds = seeds_of(edges, echoes.mask, regions.seeds) if regions.seeds > 1 else None
+    seeds = seeds_of(here, edges, echoes.mask, regions.seeds) if regions.seeds > 1 else None
     turns, parts = turns_along_tree(here, edges, echoes.mask, part(progress, 0.35, 0.9), seeds)
     if regions.merge and seeds is not None:
         turns, parts = merged(here, turns, parts, edges, echoes.mask)
-    here += TURN * turns
+    del edges
+    turns *= TURN
+    here += turns
     if regions.correct and len(echoes.times) > 1:
         nearest = echo - 1 if echo else 1
         ratio = float(echoes.times[nearest] / echoes.times[echo])

@@ -32,7 +32,7 @@ BIPOLAR_ECHOES = 3
     label="MCPC-3D-S",
     cite=("Eckstein2018",),
     sentence="The phase offset was removed with MCPC-3D-S (assuming a {readout} readout, smoothed by {smoothing:g} mm)",
-    volumes=67,
+    volumes=20,
 )
 def mcpc3ds(
     phase: np.ndarray,
@@ -68,11 +68,13 @@ def mcpc3ds(
     out = crop.cut(phase)
     if out.shape[3] == 1:
         return crop.paste(out)
-    strength = None if magnitude is None else crop.cut(magnitude)
     times = np.asarray(echo_times, np.float32)
     second = 2 if readout == "bipolar" and times.size >= BIPOLAR_ECHOES else 1
-    evolved, weight = _evolution(out, strength, crop.mask, second, part(progress, 0, 0.5))
-    rate = evolved / (times[second] - times[0])
+    weight = np.ones(crop.mask.shape, np.float32)
+    if magnitude is not None:
+        weight = np.multiply(*np.moveaxis(crop.cut(magnitude[..., : second + 1 : second]), -1, 0))
+    rate = _evolution(out, weight, crop.mask, second, part(progress, 0, 0.5))
+    rate /= times[second] - times[0]
     smooth = _Smoother(crop, grid, smoothing, weight)
     if second > 1:
         extra = out[..., 1] - out[..., 0] - (times[1] - times[0]) * rate
@@ -82,16 +84,13 @@ def mcpc3ds(
     return crop.paste(out)
 
 
-def _evolution(
-    phase: np.ndarray, magnitude: np.ndarray | None, mask: np.ndarray, second: int, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Phase gained from the first echo to another, unwrapped, and the product of their magnitudes."""
+def _evolution(phase: np.ndarray, weight: np.ndarray, mask: np.ndarray, second: int, progress: Progress) -> np.ndarray:
+    """Phase gained from the first echo to another, unwrapped; weight: the product of their magnitudes."""
     progress(0, "phase between two echoes")
     gain = wrapped(phase[..., second] - phase[..., 0])
-    weight = np.ones_like(gain) if magnitude is None else magnitude[..., 0] * magnitude[..., second]
     quality = edge_quality(gain[..., None], np.sqrt(weight)[..., None], (1.0,), 0)
     turns, _ = turns_along_tree(gain, quality, mask, part(progress, 0.3, 1))
-    return gain + np.float32(2 * np.pi) * turns, weight
+    return gain + np.float32(2 * np.pi) * turns
 
 
 class _Smoother:

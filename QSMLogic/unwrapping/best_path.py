@@ -23,7 +23,7 @@ from ..spanning_tree import Crop
         ONE_ECHO: "Phase was unwrapped along the best path, by sorting its reliability",
         "individual": "Phase was unwrapped along the best path, by sorting its reliability, every echo in space",
     },
-    volumes=65,
+    volumes=20,
 )
 def best_path(
     phase: np.ndarray,

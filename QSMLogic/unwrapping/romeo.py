@@ -23,7 +23,7 @@ from ..spanning_tree import Crop
         ONE_ECHO: "Phase was unwrapped with ROMEO",
         "individual": "Phase was unwrapped with ROMEO, every echo in space",
     },
-    volumes=65,
+    volumes=20,
 )
 def romeo(
     phase: np.ndarray,
