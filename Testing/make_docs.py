@@ -37,6 +37,8 @@ SCORES = {
 MEASURED = "## Measured"
 PANEL, RESOLUTION = 2.2, 80
 """inch, dots per inch: three panels stay below 60 kB."""
+GPU = "; also [on a GPU](../command-line.md#on-a-gpu)"
+
 CONTRAST = 0.5
 """Width of the window of a difference, relative to the map's."""
 
@@ -77,7 +79,7 @@ def description(method: Method) -> str:
     """Return the part of the page that follows from the register alone."""
     parts = [
         f"# {method.label}",
-        f"{STAGES[method.stage].label}: `qsm {method.stage} {method.name}`",
+        f"{STAGES[method.stage].label}: `qsm {method.stage} {method.name}`{GPU if method.on_gpu else ''}",
         paragraphs(inspect.getdoc(method.function) or ""),
         f"> {method.described().rstrip('.')}.",
         "## Parameters\n\n" + parameters(method),

@@ -27,7 +27,8 @@ def _methods(args: argparse.Namespace) -> None:
         print(json.dumps([_record(method) for method in methods], indent=2))
         return
     for method in methods:
-        print(f"{method.stage} {method.name}: {method.label}. {method.summary}")
+        gpu = " (also on a GPU)" if method.on_gpu else ""
+        print(f"{method.stage} {method.name}: {method.label}. {method.summary}{gpu}")
         for parameter in method.parameters:
             print(f"    {flag(parameter.name)}: {described(parameter)}")
 
@@ -41,6 +42,7 @@ def _record(method: Method) -> dict[str, Any]:
         "references": list(method.cite),
         "inputs": list(method.inputs),
         "optional_inputs": list(method.optional_inputs),
+        "on_gpu": method.on_gpu,
         "parameters": [_parameter(parameter) for parameter in method.parameters],
     }
 
