@@ -13,16 +13,21 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from .bias_field import bias_field
 from .errors import InputError
 from .io.itk_images import image_of, values_of
 from .io.nifti import Geometry, read_labels, read_volume
+from .pictures import Picture, picture
 from .progress import Progress, no_progress, part
-from .registration import LEVELS, Picture, picture, register
+from .registration import LEVELS, register
 from .registration_quality import Fit, doubts, fit
 from .roi import RegionStatistics, read_names, region_statistics
 
 NEAR = 15.0
 """mm around the labels in which the template is to fit best: the cortex tells little of where the nuclei lie."""
+
+SHADING = 4.0
+"""mm; voxels that are enough to tell the shading of a coil."""
 
 BACKGROUND = 0.02
 """Least share of a template that is 0, where its brain is told from what is around it."""
@@ -110,16 +115,17 @@ def carry_labels(
     if not inside.any():
         raise InputError("The mask holds no voxel above 0: give the brain mask of the image.")
     progress(0, "registration: even brightness")
-    fixed = picture(image_of(image, geometry), image_of(inside, geometry), even=bool(image[inside].min() >= 0))
-    moving = picture(image_of(atlas.template, atlas.geometry), image_of(atlas.mask, atlas.geometry))
-    transform = register(
+    fixed = _evened(image, inside, geometry)
+    moving = _evened(atlas.template, atlas.mask, atlas.geometry)
+    found = register(
         fixed,
         moving,
         levels=levels,
         focus=lambda found: _near_labels(atlas, fixed, found),
         progress=part(progress, 0.15, 0.8),
     )
-    matched = fit(fixed, moving, transform, part(progress, 0.8, 0.95))
+    matched = fit(fixed, moving, found, part(progress, 0.8, 0.95))
+    transform = found.transform
     like = fixed.mask if onto is None else image_of(np.zeros(onto.shape, bool), onto)
     labels = _labels_on(atlas, like, transform)
     shown = SimpleITK.Resample(
@@ -150,6 +156,13 @@ def measure_by_atlas(
     valid = mask.astype(bool) & np.isfinite(chi) & (chi != 0)
     rows = region_statistics(chi, carried.labels, geometry.grid(), names=carried.names, mask=valid)
     return rows, carried
+
+
+def _evened(image: np.ndarray, mask: np.ndarray, geometry: Geometry) -> Picture:
+    """Return an image ready to be registered; shading is taken off where it is a brightness, which is never below 0."""
+    if mask.any() and image[mask].min() >= 0:
+        image = image / bias_field(image, mask, geometry.grid(), SHADING)
+    return picture(image_of(image, geometry), image_of(mask, geometry))
 
 
 def _labels_on(atlas: Atlas, like: SimpleITK.Image, transform: SimpleITK.Transform) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import scipy.ndimage
 import SimpleITK
@@ -10,7 +13,6 @@ from .errors import InputError
 from .grid import Grid
 from .intensity import coarser
 from .operators import Window
-from .parallel import threads
 
 ITERATIONS = (50, 50, 50)
 """At most so many on each level of splines, each level with half the spacing of the one before. A fourth level follows
@@ -52,6 +54,17 @@ def _shading(image: np.ndarray, mask: np.ndarray, grid: Grid, voxel: float) -> n
     return np.exp(found, dtype=np.float32)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let ITK compute in one thread: N4's splines are summed up by as many as there are, and the last digits differ."""
+    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
 def _logarithm(image: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Logarithm of the shading of a coarse image."""
     # SimpleITK counts axes from the last one.
@@ -61,9 +74,9 @@ def _logarithm(image: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.nd
     where.CopyInformation(picture)
     correction = SimpleITK.N4BiasFieldCorrectionImageFilter()
     correction.SetMaximumNumberOfIterations(ITERATIONS)
-    correction.SetNumberOfThreads(threads())
     try:
-        correction.Execute(picture, where)
+        with _one_thread():
+            correction.Execute(picture, where)
     except RuntimeError as error:
         raise InputError(f"N4 cannot correct the magnitude: switch bias_correction off. ({error})") from error
     return SimpleITK.GetArrayFromImage(correction.GetLogBiasFieldAsImage(picture))

@@ -16,8 +16,9 @@ from .agreement import Agreement, Row, between_regions, rows_of_agreement
 from .errors import InputError
 from .io.itk_images import image_of, values_of
 from .io.nifti import Geometry
+from .pictures import Picture, picture
 from .progress import Progress, no_progress, part
-from .registration import Picture, picture, register
+from .registration import register
 from .registration_quality import Fit, doubts, fit
 from .roi import Reference, reference_called, relative_to
 
@@ -144,11 +145,11 @@ def compare(
 def _registered(first: Map, second: Map, progress: Progress) -> tuple[SimpleITK.CompositeTransform, Movement, Fit]:
     progress(0, "registration")
     fixed, moving = (_picture(image) for image in (first, second))
-    transform = register(
+    found = register(
         fixed, moving, levels=("rigid",), focus=lambda _: _inner(fixed.mask), progress=part(progress, 0.1, 0.7)
     )
-    told = fit(fixed, moving, transform, part(progress, 0.7, 0.95))
-    return transform, _movement(transform, first), told
+    told = fit(fixed, moving, found, part(progress, 0.7, 0.95))
+    return found.transform, _movement(found.transform, first), told
 
 
 def _inner(mask: SimpleITK.Image) -> SimpleITK.Image:
