@@ -109,6 +109,19 @@ def test_a_deep_source_is_kept_and_the_background_goes(method):
     assert np.sqrt(np.mean(outside[inner] ** 2)) > 5 * local[inner].std()
 
 
+def test_weighted_resharp_takes_over_less_noise():
+    mask = ellipsoid(THICK)
+    noisy = mask & (np.abs(positions(THICK)[2]) < 7)
+    noise = np.where(noisy, 0.2, 0.002).astype(np.float32) * mask
+    field = noise * np.random.default_rng(1).standard_normal(mask.shape).astype(np.float32)
+    weights = np.divide(0.002, noise, out=np.zeros_like(noise), where=mask)
+    left = {
+        weighted: np.std(resharp(field, mask, THICK, weights=weights, weighted=weighted)[0][noisy])
+        for weighted in (False, True)
+    }
+    assert left[True] < 0.75 * left[False]
+
+
 def test_ismv_solves_the_equation_it_states():
     """In the eroded mask the background is its own spherical mean, beside it the total field."""
     mask, rng = ellipsoid(THICK), np.random.default_rng(0)
