@@ -179,7 +179,7 @@ def quality_by_hand(phase: np.ndarray, magnitude: np.ndarray, times: tuple[float
 
 MAP_TRUTHS: dict[str, Callable[[Phantom], np.ndarray]] = {
     "r2star": lambda p: p.r2star,
-    "r2prime": lambda p: p.r2prime,
+    "r2prime": lambda p: np.where(p.r2 > 0, p.r2prime, 0),
     "chi_para": lambda p: p.chi_para,
     "chi_dia": lambda p: p.chi_dia,
     "total_field_hz": lambda p: hertz_per_ppm(p) * p.total_field,

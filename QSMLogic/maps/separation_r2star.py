@@ -26,7 +26,7 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "what R2* has beyond that; a ppm of paramagnetic sources was taken to add {relaxivity_para:g} 1/s and one of "
     "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
     outputs=("chi_para", "chi_dia"),
-    volumes=32.5,
+    volumes=34.5,
 )
 def separation_r2star(
     local_field: np.ndarray,
