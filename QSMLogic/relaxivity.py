@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 RELAXIVITY = 137.0
-"""1/s per ppm at 3 T: slope of R2' over susceptibility in the deep grey nuclei of living people. Source: Shin2021."""
+"""1/s per ppm at 3 T: slope of R2' over susceptibility in the deep grey nuclei of living people. Source: Shin2021.
+
+It goes with the susceptibility that was plotted: the same authors take 114 where that is of many orientations.
+"""
 
 RELAXIVITY_FIELD_STRENGTH = 3.0
 """T; the field strength that relaxivities are given for. As static dephasing does, they grow linearly with it."""
@@ -22,7 +25,8 @@ def r2prime_of(chi_para: np.ndarray, chi_dia: np.ndarray, field_strength: float)
 
 
 R2_WITHOUT_FIELD, R2_PER_TESLA = 9.0, 1.4
-"""1/s and 1/s/T: R2 of brain tissue without iron, 13 1/s at 3 T (Gelman1999), and how it grows (Cox2010)."""
+"""1/s and 1/s/T: R2 of brain tissue without iron, 13 1/s at 3 T (Gelman1999), and how it grows: as 9 + (0.9 + what
+lipid and iron add) B0 (Cox2010), with 0.5 for lipid."""
 
 
 def r2prime_from(

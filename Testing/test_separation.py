@@ -238,8 +238,8 @@ def test_a_run_separates_from_the_r2_that_is_given():
 def test_every_assumption_is_said():
     preset = Settings.preset("fast")
     for method, said in {
-        "separation_closed_form": ("137 1/s", "at 3 T"),
-        "separation_r2prime": ("137 1/s", "at 3 T", "robust"),
+        "separation_closed_form": ("137 1/s", "at 3 T", "nothing else to add", "zero in water"),
+        "separation_r2prime": ("137 1/s", "at 3 T", "robust", "nothing else to add"),
         "separation_r2star": ("137 1/s", "R2 was not measured, but taken to be 9 + 1.4 B0", "1 times"),
     }.items():
         text = methods_text(preset.changed({"maps.method": f"r2star_arlo r2prime {method}"}))

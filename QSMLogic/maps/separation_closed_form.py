@@ -17,7 +17,8 @@ from ..source_separation import DiaRelaxivity, ParaRelaxivity, closed_form
     cite=("Shin2021",),
     sentence="Paramagnetic and diamagnetic susceptibility were computed voxel by voxel from susceptibility and R2', "
     "taking a ppm of paramagnetic sources to add {relaxivity_para:g} 1/s and one of diamagnetic sources "
-    "{relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
+    "{relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength, nothing else to add to it, and the "
+    "susceptibility map to be zero in water",
     outputs=("chi_para", "chi_dia"),
     volumes=4.5,
 )

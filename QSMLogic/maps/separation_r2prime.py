@@ -23,7 +23,7 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "model of chi-separation, with a total-variation prior and a robust misfit of R2' by ADMM; regularisation weight "
     "{regularization}, R2' weight {r2prime_weight:g}, sources outside the mask: {exterior}), taking a ppm of "
     "paramagnetic sources to add {relaxivity_para:g} 1/s and one of diamagnetic sources {relaxivity_dia:g} 1/s to R2' "
-    "at 3 T, in proportion to the field strength",
+    "at 3 T, in proportion to the field strength, and nothing else to add to it",
     outputs=("chi_para", "chi_dia"),
     volumes=33.5,
 )

@@ -24,7 +24,8 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "{regularization}, R2' weight {r2prime_weight:g}, sources outside the mask: {exterior}). R2 was not measured, but "
     "taken to be {r2_without_field:g} + {r2_per_tesla:g} B0 everywhere (1/s, B0 in T), and R2' to be {share:g} times "
     "what R2* has beyond that; a ppm of paramagnetic sources was taken to add {relaxivity_para:g} 1/s and one of "
-    "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength",
+    "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength, and nothing else to "
+    "add to it",
     outputs=("chi_para", "chi_dia"),
     volumes=34.5,
 )
@@ -66,10 +67,14 @@ def separation_r2star(
     equal ones. Returns: chi_para >= 0 and chi_dia <= 0, each (x, y, z) float32, ppm, zero outside the masks.
     Raises: InputError where the mask is empty.
 
-    Notes: one R2 for the whole brain is an assumption: 13 1/s at 3 T, that of tissue without iron (Gelman1999), growing
-    with the field strength (Cox2010). Where R2 is higher, as in nuclei full of iron, both kinds of sources come out too
-    strong; where it is lower, as in oedema, too weak. Differences between tissues are safer than values; with an R2 map
-    use the separation from R2'.
+    Notes: that a gradient echo alone may do is Dimov2022's, the model is Shin2021's, the step between is ours: one R2
+    for the whole brain, 13 1/s at 3 T. That is tissue's without iron (Gelman1999), and what the program of Shin2021's
+    authors takes where R2 is not measured; its growth is Cox2010's, 9 + (0.9 + what lipid and iron add) B0, with 0.5
+    for lipid and none for iron. All that R2* has beyond it counts as R2' unless the share is lowered, a number without
+    a source. Where R2 is higher, as in nuclei full of iron, both kinds of sources come out too strong; where it is
+    lower, as in the cortex and in oedema, too weak: on the built-in head both maps are off in the mean by a fifth to
+    two fifths of their variation. Differences between tissues are safer than values; with an R2 map use the separation
+    from R2'.
     """
     return separated(
         local_field,

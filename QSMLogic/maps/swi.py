@@ -79,7 +79,10 @@ def swi(
     0.5 mm halves waves of 16 mm, as does a Gaussian of a standard deviation of 3 mm, or one of 4 mm that is applied
     twice, which is what smooths unwrapped phase. The slab lies across the voxel axis that is nearest to the main field,
     which runs between feet and head in a closed magnet. A vessel's phase is that of its field, which changes sign with
-    its angle to the main field and goes on outside it: tSWI, which is made of the susceptibility, is free of both.
+    its angle to the main field and goes on outside it: tSWI, which is made of the susceptibility, is free of both. What
+    lies outside the mask is left out: the phase of bone and air is noise, which no filter should draw into the brain,
+    and the dark skull would be all that a minimum projection shows. Where sinuses or scalp matter, give a mask that
+    holds them.
     """
     progress(0, "filter")
     chosen = echo_choice(magnitude, echo)

@@ -46,8 +46,13 @@ def tswi(
     float32, zero outside the mask.
     Raises: InputError where the upper threshold is not above the lower, or there is no such echo.
 
-    Source: Liu2014. Notes: The thresholds are relative to what is zero in the map. For bleeding, whose susceptibility
-    is above 0.45 ppm, raise the upper threshold. Where the map is not known, as at the edge of the brain, it is zero.
+    Source: Liu2014, the form of the mask.
+
+    Notes: The numbers are derived here. 0.45 ppm is what venous blood has beside tissue: 4 pi 0.27 ppm between blood
+    without oxygen and with all of it, haematocrit 0.44, saturation 0.7. With power 2 a vein that fills half a voxel
+    keeps a quarter of its brightness, and noise of 0.01 ppm in the map makes 4 % in the image. The thresholds are
+    relative to what is zero in the map. For bleeding, whose susceptibility is above 0.45 ppm, raise the upper
+    threshold. Where the map is not known, as at the edge of the brain, it is zero.
     """
     if high <= low:
         raise InputError(f"tSWI: the upper threshold ({high:g} ppm) has to be above the lower ({low:g} ppm).")
