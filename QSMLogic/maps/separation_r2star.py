@@ -24,8 +24,8 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "{regularization}, R2' weight {r2prime_weight:g}, sources outside the mask: {exterior}). R2 was not measured, but "
     "taken to be {r2_without_field:g} + {r2_per_tesla:g} B0 everywhere (1/s, B0 in T), and R2' to be {share:g} times "
     "what R2* has beyond that; a ppm of paramagnetic sources was taken to add {relaxivity_para:g} 1/s and one of "
-    "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength, and nothing else to "
-    "add to it",
+    "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength, and nothing else "
+    "to add to it",
     outputs=("chi_para", "chi_dia"),
     volumes=34.5,
 )
