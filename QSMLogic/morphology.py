@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
+from .distance import depth
 from .errors import InputError
 from .grid import Grid
 
@@ -19,15 +20,14 @@ def erode(mask: np.ndarray, grid: Grid, radius: float) -> np.ndarray:
     view cuts the body, the mask ends as surely as at the skin.
     """
     inner = np.pad(mask.astype(bool), 1)
-    depth = scipy.ndimage.distance_transform_edt(inner, sampling=grid.voxel_size)
-    return depth[1:-1, 1:-1, 1:-1] > radius * (1 + ROUNDING)
+    return depth(inner, grid.voxel_size)[1:-1, 1:-1, 1:-1] > radius * (1 + ROUNDING)
 
 
 def dilate(mask: np.ndarray, grid: Grid, radius: float) -> np.ndarray:
     """Add the voxels within radius (mm) of the mask: bool (x, y, z)."""
     if not mask.any():
         return np.zeros(mask.shape, bool)
-    return scipy.ndimage.distance_transform_edt(~mask.astype(bool), sampling=grid.voxel_size) <= radius * (1 + ROUNDING)
+    return depth(~mask.astype(bool), grid.voxel_size) <= radius * (1 + ROUNDING)
 
 
 def opened(mask: np.ndarray, grid: Grid, radius: float) -> np.ndarray:

@@ -235,7 +235,7 @@ def _diverge(grid: Grid, flux: np.ndarray, out: np.ndarray) -> np.ndarray:
     out[:, 1:] += flux[1, :, :-1]
     out[:, :, 0] += flux[2, :, :, -1]
     out[:, :, 1:] += flux[2, :, :, :-1]
-    return flux[0, -1]
+    return copied(flux[0, -1])  # a view would keep the whole flux until the pass is over
 
 
 def _advance(grid: Grid, split: Split, here: np.ndarray, image: np.ndarray, slab: slice) -> None:

@@ -27,7 +27,7 @@ DAMPING = 5e-3
     label="iHARPERELLA",
     cite=("Li2014a", "Li2015a"),
     sentence="Background fields were removed by the Laplacian operator (iHARPERELLA)",
-    volumes=21,
+    volumes=19.5,
 )
 def iharperella(
     total_field: np.ndarray,
@@ -54,11 +54,11 @@ def iharperella(
     eroded = binary_erosion(window.mask)
     if not eroded.any():
         raise InputError("iHARPERELLA: no voxel of the mask has all its neighbours in it. Check the mask.")
-    shell = (binary_dilation(eroded) & ~eroded).astype(np.float32)
+    shell = binary_dilation(eroded) & ~eroded
     laplacian = gradient_squared(window.grid)
     source = convolve(window.cut(total_field) * window.mask, laplacian)
     source *= eroded
-    undone = np.divide(1, laplacian, out=np.zeros_like(laplacian), where=laplacian > 0)
+    undone = np.divide(1, laplacian, out=laplacian, where=laplacian > 0)  # it stays zero where it is
     counts = eroded.astype(np.float32) if weights is None else window.cut(weights * mask) * eroded
     np.square(counts, out=counts)
 
@@ -86,7 +86,7 @@ def _rough_on(shell: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 
     A field fades out on its way into the mask the sooner, the finer it is.
     """
-    count = _sum_around(shell) * shell
+    count = _sum_around(shell.astype(np.float32)) * shell
     count *= np.float32(1 + DAMPING)
 
     def applied(image: np.ndarray) -> np.ndarray:

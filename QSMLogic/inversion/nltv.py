@@ -24,7 +24,7 @@ EDGE = 0.01
     cite=("Kames2018", "Candes2008"),
     sentence="Susceptibility was computed by weighted inversion with a reweighted total-variation prior by ADMM "
     "(NLTV, {rounds} rounds, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=21,
+    volumes=20,
     on_gpu=True,
 )
 def nltv(

@@ -29,7 +29,7 @@ from ..total_variation import (
     cite=("Wei2015",),
     sentence="Susceptibility was computed by streaking artefact reduction on two levels (STAR-QSM, sources above "
     "{threshold:g} ppm first, regularisation weight {regularization}, sources outside the mask: {exterior})",
-    volumes=24,
+    volumes=20,
     on_gpu=True,
 )
 def star(

@@ -22,7 +22,7 @@ from ..solvers import dot
     "subtracted from the local field",
     otherwise={"not level": "The field of the susceptibility map was subtracted from the local field"},
     outputs=("field_misfit",),
-    volumes=34,
+    volumes=14.5,
 )
 def field_misfit(
     local_field: np.ndarray,

@@ -20,7 +20,7 @@ from ..registry import Param, method
     sentence="The field of the susceptibility map was simulated by convolution with the unit dipole "
     "(sources: those in the {sources})",
     outputs=("simulated_field",),
-    volumes=33,
+    volumes=13,
 )
 def simulated_field(
     chi: np.ndarray,

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 import scipy.ndimage
 
+from ..distance import depth
 from ..errors import InputError
 from ..grid import Grid
 from ..intensity import coarser, combined_magnitude, shading
@@ -69,7 +70,7 @@ STIFFER = (1.0, 1.5, 2.5)
     cite=("Smith2002",),
     sentence="The brain was extracted from the magnitude with a surface of the BET type "
     "(fractional intensity {fractional_intensity:g})",
-    volumes=26,
+    volumes=20,
 )
 def bet(
     magnitude: np.ndarray,
@@ -166,12 +167,12 @@ def _brain_only(
 
 def _depth(mask: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Distance to the outside, mm."""
-    return scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=size)[1:-1, 1:-1, 1:-1].astype(np.float32)
+    return depth(np.pad(mask, 1), size)[1:-1, 1:-1, 1:-1]
 
 
 def _distance(mask: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Distance to the mask, mm."""
-    return scipy.ndimage.distance_transform_edt(~mask, sampling=size).astype(np.float32)
+    return depth(~mask, size)
 
 
 def _start(core: np.ndarray, size: np.ndarray) -> Mesh:

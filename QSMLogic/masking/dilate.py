@@ -12,7 +12,7 @@ from ..progress import Progress, no_progress
 from ..registry import Param, method
 
 
-@method(stage="masking", label="Dilation", cite=(), sentence="The mask was dilated by {radius:g} mm", volumes=13)
+@method(stage="masking", label="Dilation", cite=(), sentence="The mask was dilated by {radius:g} mm", volumes=8.5)
 def dilate(
     mask: np.ndarray,
     grid: Grid,

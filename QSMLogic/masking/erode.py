@@ -12,7 +12,7 @@ from ..progress import Progress, no_progress
 from ..registry import Param, method
 
 
-@method(stage="masking", label="Erosion", cite=(), sentence="The mask was eroded by {radius:g} mm", volumes=14)
+@method(stage="masking", label="Erosion", cite=(), sentence="The mask was eroded by {radius:g} mm", volumes=9)
 def erode(
     mask: np.ndarray,
     grid: Grid,
