@@ -52,6 +52,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python Testing/benchmark.py
+	$(BIN)/python Testing/costs.py
 
 docs: $(READY)
 	$(BIN)/python Testing/make_docs.py --pictures
