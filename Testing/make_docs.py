@@ -2,16 +2,18 @@
 
 python Testing/make_docs.py                 pages, from the register and docs/benchmarks.json
 python Testing/make_docs.py --pictures      pictures too
+python Testing/make_docs.py --pictures --only maps inversion/tkd    pictures of these alone
 """
 
 import argparse
 import inspect
 import json
+import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from cases import ALL, B0_DIRECTION, ECHO_TIMES, MAP_TRUTHS, data_of, run
+from cases import ALL, B0_DIRECTION, ECHO_TIMES, data_of, map_truths, run
 from matplotlib.figure import Figure
 
 from QSMLogic.constants import GAMMA_BAR
@@ -37,16 +39,32 @@ SCORES = {
 MEASURED = "## Measured"
 PANEL, RESOLUTION = 2.2, 80
 """inch, dots per inch: three panels stay below 60 kB."""
+SEVERAL_ROWS = 60
+"""Dots per inch of more than three panels, for the same reason."""
 GPU = "; also [on a GPU](../command-line.md#on-a-gpu)"
 
+LETTERS = 34
+"""Of a line of a panel's title."""
 CONTRAST = 0.5
 """Width of the window of a difference, relative to the map's."""
+
+
+class Panel(NamedTuple):
+    """A picture: its title, the unit and values drawn black and white, and the image (x, y, z)."""
+
+    title: str
+    unit: str
+    image: np.ndarray
+    low: float
+    high: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", action="store_true", help="draw them anew (a minute)")
-    draw = parser.parse_args().pictures
+    parser.add_argument("--only", nargs="*", default=[], help="stages or stage/name to draw; other pictures stay")
+    arguments = parser.parse_args()
+    draw, only = arguments.pictures, set(arguments.only)
     FOLDER.mkdir(parents=True, exist_ok=True)
     expected = {name_of(stage, name) for stage, name in ALL}
     for path in FOLDER.glob("*-*.*"):
@@ -54,7 +72,7 @@ def main() -> None:
             path.unlink()
     phantom = head_phantom(b0_direction=B0_DIRECTION, echo_times=ECHO_TIMES) if draw else None
     for stage, name in ALL:
-        if phantom is not None:
+        if phantom is not None and (not only or only & {stage, f"{stage}/{name}"}):
             picture(stage, name, phantom)
         (FOLDER / f"{name_of(stage, name)}.md").write_text(page(METHODS[stage][name]), "utf-8")
     (FOLDER / "README.md").write_text(index(), "utf-8")
@@ -147,12 +165,22 @@ def index() -> str:
 
 
 def picture(stage: str, name: str, phantom: Phantom) -> None:
-    """Draw the middle slice of what a method makes, of the truth and of their difference, where a truth is known."""
-    kind, mask = METHODS[stage][name].outputs[0], phantom.mask
-    if stage == "maps" and kind not in MAP_TRUTHS:
-        return
-    made = run(stage, name, data_of(phantom)).outputs[kind]
-    truth = truth_of(kind, phantom)
+    """Draw the middle slice of what a method makes, of the truth and of their difference.
+
+    Of further maps each is drawn whose truth is known; where none is, the first beside the magnitude.
+    """
+    outputs = run(stage, name, data_of(phantom)).outputs
+    first = METHODS[stage][name].outputs[0]
+    truths = map_truths(name, outputs, phantom) if stage == "maps" else {first: truth_of(first, phantom)}
+    rows = [beside_truth(kind, outputs[kind], truth, phantom.mask) for kind, truth in truths.items()]
+    if first not in truths:
+        magnitude = phantom.scan.magnitude[..., 0] * phantom.mask
+        plain = {"made": outputs[first], "magnitude, first echo": magnitude}
+        rows.insert(0, [Panel(title, "", image, *window(first).limits(image)) for title, image in plain.items()])
+    save(rows, int(np.nonzero(phantom.mask)[2].mean()), FOLDER / f"{name_of(stage, name)}.png")
+
+
+def beside_truth(kind: str, made: Any, truth: Any, mask: np.ndarray) -> list[Panel]:
     if kind in ("phase", "unwrapped"):
         made = made[..., -1]
     if kind == "chi":
@@ -161,16 +189,13 @@ def picture(stage: str, name: str, phantom: Phantom) -> None:
     made, truth = (np.where(mask, image, 0).astype(float) if kind != "mask" else image for image in (made, truth))
     view = window(kind)
     low, high = view.limits(truth)
-    middle = int(np.nonzero(mask)[2].mean())
     half = CONTRAST * (high - low) / 2
     difference = made.astype(float) - truth.astype(float)
-    panels = {name: (made, low, high), "truth": (truth, low, high), "difference": (difference, -half, half)}
-    save(panels, middle, view.unit, FOLDER / f"{name_of(stage, name)}.png")
+    panels = {view.title: (made, low, high), "truth": (truth, low, high), "difference": (difference, -half, half)}
+    return [Panel(title, view.unit, *content) for title, content in panels.items()]
 
 
 def truth_of(kind: str, phantom: Phantom) -> Any:
-    if kind in MAP_TRUTHS:
-        return MAP_TRUTHS[kind](phantom)
     if kind not in ("phase", "unwrapped"):
         return getattr(phantom, kind)
     scan = phantom.scan
@@ -178,12 +203,19 @@ def truth_of(kind: str, phantom: Phantom) -> Any:
     return np.angle(np.exp(1j * phase)) if kind == "phase" else phase
 
 
-def save(panels: dict[str, tuple[Any, float, float]], place: int, unit: str, path: Path) -> None:
-    figure = Figure((PANEL * len(panels), PANEL * 1.2), dpi=RESOLUTION, layout="constrained", facecolor="black")
-    for axes, (title, (image, low, high)) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        axes.imshow(np.flip(image[:, :, place].T, 0), cmap="gray", vmin=low, vmax=high)
-        axes.set_title(f"{title}, {low:.2g} to {high:.2g} {unit}".rstrip(), color="white", size=7)
+def save(rows: list[list[Panel]], place: int, path: Path) -> None:
+    across = max(len(row) for row in rows)
+    size = PANEL * across, PANEL * 1.2 * len(rows)
+    dots = RESOLUTION if len(rows) == 1 else SEVERAL_ROWS
+    figure = Figure(size, dpi=dots, layout="constrained", facecolor="black")
+    grid = figure.subplots(len(rows), across, squeeze=False)
+    for axes in grid.flat:
         axes.set_axis_off()
+    for places, row in zip(grid, rows, strict=True):
+        for axes, panel in zip(places, row, strict=False):
+            axes.imshow(np.flip(panel.image[:, :, place].T, 0), cmap="gray", vmin=panel.low, vmax=panel.high)
+            title = textwrap.fill(panel.title, LETTERS)
+            axes.set_title(f"{title}\n{panel.low:.2g} to {panel.high:.2g} {panel.unit}".rstrip(), color="white", size=7)
     figure.savefig(path, facecolor="black")
 
 
