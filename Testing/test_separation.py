@@ -276,3 +276,7 @@ def test_a_command_says_what_it_assumes(head, inputs, tmp_path):
     assert np.allclose(found, expected * head.mask, atol=1e-5)
     said = json.loads((tmp_path / "out" / "provenance.json").read_text("utf-8"))
     assert "diamagnetic sources 100 1/s" in said["methods"]
+    for file in ("chidiamap.json", "chiparamap.json"):
+        beside = json.loads((tmp_path / "out" / file).read_text("utf-8"))
+        assert said["methods"].rstrip(".") in beside["Description"]
+        assert (beside["Units"], beside["Settings"]["relaxivity_dia"]) == ("ppm", 100)

@@ -15,10 +15,11 @@ from ..device import DEVICE_HELP, Device, computing_on, describe
 from ..documents import listed
 from ..io.load import Loaded, load
 from ..io.outputs import OutputFolder
-from ..io.writing import FILES, PROVENANCE, RESULTS, file_of, kept, write_json, write_maps
+from ..io.writing import FILES, PROVENANCE, RESULTS, file_of, kept, sidecar_of, write_json, write_maps
 from ..methods import METHODS, STAGES, Method
 from ..progress import Progress, part
 from ..report.provenance import provenance
+from ..report.sidecar import sidecar
 from ..settings import Settings, Step
 from .arguments import (
     RAW,
@@ -128,7 +129,8 @@ def _work(args: argparse.Namespace) -> None:
     product = args.method.outputs[0]
     written = dict.fromkeys([product, *kept(made_here, getattr(args, "keep", ()))])
     named = sources(args, tuple(MAPS))
-    names = [*map(file_of, written), PROVENANCE]
+    beside = {name: sidecar_of(name) for name in made_here if args.stage == "maps"}
+    names = [*map(file_of, written), *beside.values(), PROVENANCE]
     with OutputFolder(args.out, names, stale=map(file_of, made_here), force=args.force) as out:
         loaded = load(named)
         with Reporter() as progress, listening() as chosen, computing_on(getattr(args, "device", "cpu")):
@@ -136,6 +138,9 @@ def _work(args: argparse.Namespace) -> None:
             made, seconds = _compute(steps, _with_mask(loaded.data), progress)
         warn(loaded.warnings)
         write_maps(out, made, written, loaded.geometry)
+        for name, file in beside.items():
+            alone = replace(Settings.preset(), maps=(steps["maps"],))
+            write_json(out, file, sidecar(name, alone, None if loaded.scan is None else loaded.scan.echoes))
         record = provenance(
             args.command,
             named.files(),
