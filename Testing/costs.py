@@ -3,7 +3,7 @@
     python Testing/costs.py                          every method
     python Testing/costs.py --only inversion:tv      these anew; the others stay
 
-The bound is the time that cannot be saved without another algorithm: that of the real transforms which a method makes, of
+The bound is the time that cannot go without another algorithm: that of the real transforms that a method makes, of
 their sizes, and of the passes over memory between them, at the speed of a sum of two images. Of the passes those are
 counted that the method's solver needs at each step, a volume for each image read or written: the vectors of conjugate
 gradients, the state of each split of ADMM with its data, the spectrum that a kernel multiplies; and every input and
@@ -86,7 +86,7 @@ def seconds_per_volume(shape: tuple[int, ...]) -> float:
 
 
 def measured(row: str, head: Any, unit: float, volume: float) -> dict[str, Any]:
-    """Return transforms (units), passes (volumes), bound, time (units) and their ratio, and a profile if that is far."""
+    """Return transforms (units), passes (volumes), bound, time (units), their ratio, and a profile if that is far."""
     call = one_method(*row.split(":"), head, no_progress)
     try:
         with counted(head.mask.shape) as transforms, passes(head.mask.size) as volumes:
