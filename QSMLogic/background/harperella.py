@@ -22,7 +22,7 @@ MARGIN = 1.5
     label="HARPERELLA",
     cite=("Li2014a",),
     sentence="Background fields were removed by the Laplacian operator (HARPERELLA, radius {radius:g} mm)",
-    volumes=21,
+    volumes=17,
 )
 def harperella(
     total_field: np.ndarray,
@@ -48,9 +48,9 @@ def harperella(
     in the mask have no Laplacian. Raises: InputError where none has one.
 
     Notes: the paper starts from wrapped phase, whose Laplacian is that of the unwrapped phase, which is given here. It
-    sets the means to that inside the mask, here to zero: no magnet has a uniform Laplacian, and what is found of one is
-    noise that the inverse turns into a bowl. Its radius is 10 mm, and its solver is stopped early; here the Laplacian
-    outside is regularised instead, so that the answer does not hang on the iteration.
+    sets the means over balls (10 mm) to that inside the mask; here they are set to zero, for no magnet has a uniform
+    Laplacian, and the ball is smaller, which holds up better across voxel sizes. Its solver is stopped early; here the
+    Laplacian outside is regularised instead, so that the answer does not hang on the iteration.
     """
     window = Window(mask, grid, MARGIN * radius)
     eroded = with_all_neighbours(window.mask, "HARPERELLA")

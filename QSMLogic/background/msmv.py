@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..errors import InputError
 from ..grid import Grid
 from ..operators import Window, convolve
 from ..outside_sources import without_outside_sources
@@ -22,7 +23,10 @@ DAMPING = 4e-3
 voxels of the edge do not tell them from the tissue's."""
 
 EXTENSION_TOLERANCE = 1e-3
+"""Of the extension inwards; it is smooth and small against the local field."""
+
 EXTENSION_ITERATIONS = 100
+"""At most; a dozen to thirty reach the tolerance."""
 
 
 @method(
@@ -59,14 +63,16 @@ def msmv(
 
     Parameters: total_field (x, y, z) ppm; mask (x, y, z) bool; weights (x, y, z), of the data, or None for equal ones.
     Returns: local_field (x, y, z) float32, ppm, zero outside the mask; the mask, unchanged.
-    Raises: InputError where the mask is empty or no ball fits in it.
+    Raises: InputError where the mask is empty, no ball fits in it, or the lowest is above the highest.
 
-    Notes: the paper returns the filtered field, and sets to zero what at the edge exceeds 0.01 rad at 3 T. Here the
-    field itself is returned: what is taken from the filtered field at the edge is the source of a field that equals its
-    spherical means elsewhere, and that field is subtracted. Since the edge holds tissue too, a share is taken. The
-    threshold is the spread of the filtered field where the ball fits, so that it holds for every field strength; what
-    exceeds the highest value stands for the paper's vessel mask, which needs R2*.
+    Notes: the paper returns the filtered field, and takes away what at the edge exceeds 0.01 rad at 3 T. Here the field
+    itself is returned: what is taken from the filtered field at the edge is the source of a field that equals its
+    spherical means elsewhere, and that field is subtracted. A share is taken, for tissue lies at the edge too. The
+    thresholds are in standard deviations of the filtered field where the ball fits, so that they hold for every field
+    strength; what exceeds the highest is left, in place of the paper's mask of vessels, which needs R2*.
     """
+    if lowest > highest:
+        raise InputError(f"mSMV: Lowest = {lowest:g} is above Highest = {highest:g}: lower it.")
     local = without_outside_sources(
         total_field,
         mask,
