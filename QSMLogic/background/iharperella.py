@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from ..errors import InputError
+from ..device import fetched, library, placed
 from ..grid import Grid
 from ..operators import Window, convolve, gradient_squared
 from ..progress import Progress, no_progress, part
@@ -28,6 +29,7 @@ DAMPING = 5e-3
     cite=("Li2014a", "Li2015a"),
     sentence="Background fields were removed by the Laplacian operator (iHARPERELLA)",
     volumes=19.5,
+    on_gpu=True,
 )
 def iharperella(
     total_field: np.ndarray,
@@ -62,6 +64,9 @@ def iharperella(
     counts = eroded.astype(np.float32) if weights is None else window.cut(weights * mask) * eroded
     np.square(counts, out=counts)
 
+    rough = _rough_on(shell)
+    counts, shell, undone = placed(counts), placed(shell), placed(undone)
+
     def adjoint(field: np.ndarray) -> np.ndarray:
         field *= counts
         field = convolve(field, undone)
@@ -74,9 +79,9 @@ def iharperella(
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0, 0.95, "fitting the Laplacian outside"),
-        precondition=_rough_on(shell),
+        precondition=rough,
     )
-    local = convolve(source, undone) * eroded
+    local = fetched(convolve(source, undone)) * eroded
     progress(1.0, "")
     return window.paste(local), window.paste(eroded)
 
@@ -87,21 +92,23 @@ def _rough_on(shell: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     A field fades out on its way into the mask the sooner, the finer it is.
     """
     count = _sum_around(shell.astype(np.float32)) * shell
-    count *= np.float32(1 + DAMPING)
+    count *= 1 + DAMPING
+    count, shell = placed(count), placed(shell)
 
     def applied(image: np.ndarray) -> np.ndarray:
         around = _sum_around(image)
         around *= shell
-        return np.subtract(count * image, around, out=around)
+        return library(image).subtract(count * image, around, out=around)
 
     return applied
 
 
 def _sum_around(image: np.ndarray) -> np.ndarray:
     """Sum over 3 x 3 x 3 voxels."""
+    roll = library(image).roll
     for axis in range(3):
-        total = np.roll(image, 1, axis)
+        total = roll(image, 1, axis)
         total += image
-        total += np.roll(image, -1, axis)
+        total += roll(image, -1, axis)
         image = total
     return image
