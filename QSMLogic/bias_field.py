@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import scipy.ndimage
 import SimpleITK
@@ -12,6 +9,7 @@ import SimpleITK
 from .errors import InputError
 from .grid import Grid
 from .intensity import coarser
+from .itk_threads import one_thread
 from .operators import Window
 
 ITERATIONS = (50, 50, 50)
@@ -54,17 +52,6 @@ def _shading(image: np.ndarray, mask: np.ndarray, grid: Grid, voxel: float) -> n
     return np.exp(found, dtype=np.float32)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let ITK compute in one thread: N4's splines are summed up by as many as there are, and the last digits differ."""
-    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
-
-
 def _logarithm(image: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Logarithm of the shading of a coarse image."""
     # SimpleITK counts axes from the last one.
@@ -72,11 +59,11 @@ def _logarithm(image: np.ndarray, inside: np.ndarray, size: np.ndarray) -> np.nd
     picture, where = SimpleITK.GetImageFromArray(level), SimpleITK.GetImageFromArray(inside.astype(np.uint8))
     picture.SetSpacing([float(s) for s in size[::-1]])
     where.CopyInformation(picture)
-    correction = SimpleITK.N4BiasFieldCorrectionImageFilter()
-    correction.SetMaximumNumberOfIterations(ITERATIONS)
-    try:
-        with _one_thread():
+    with one_thread():
+        correction = SimpleITK.N4BiasFieldCorrectionImageFilter()
+        correction.SetMaximumNumberOfIterations(ITERATIONS)
+        try:
             correction.Execute(picture, where)
-    except RuntimeError as error:
-        raise InputError(f"N4 cannot correct the magnitude: switch bias_correction off. ({error})") from error
-    return SimpleITK.GetArrayFromImage(correction.GetLogBiasFieldAsImage(picture))
+        except RuntimeError as error:
+            raise InputError(f"N4 cannot correct the magnitude: switch bias_correction off. ({error})") from error
+        return SimpleITK.GetArrayFromImage(correction.GetLogBiasFieldAsImage(picture))

@@ -19,6 +19,7 @@ import numpy as np
 import SimpleITK
 
 from .errors import InputError
+from .itk_threads import one_thread
 from .pictures import COARSE, FINE, Picture, centre, scaled, similarity_of
 from .progress import Progress, no_progress, part
 
@@ -27,6 +28,10 @@ LEVELS = ("rigid", "affine", "bspline")
 
 BINS = 32
 """Of the joint histogram along each image."""
+
+AROUND = 2
+"""Voxels around the brain that are compared too. In the brain alone a moving image that is too large fits as well as
+one of the right size: its edge is not seen."""
 
 STEPS = 100
 """At most, of each search."""
@@ -116,7 +121,9 @@ class _Course:
 
     def __init__(self, fixed: Picture, moving: Picture, focus: Focus | None) -> None:
         self.alike = similarity_of(fixed, moving)
-        self.far, self.near = (Pair(scaled(fixed, voxel), scaled(moving, voxel).image) for voxel in (COARSE, FINE))
+        self.far, self.near = (
+            Pair(_and_around(scaled(fixed, voxel)), scaled(moving, voxel).image) for voxel in (COARSE, FINE)
+        )
         self.image, self.focus = fixed.image, focus
 
     def linear(self, level: str, before: Linear, closer: bool, progress: Progress) -> Linear:
@@ -142,6 +149,10 @@ class _Course:
         if self.focus is None:
             return self.near
         return Pair(scaled(Picture(self.image, self.focus(found)), FINE), self.near.moving)
+
+
+def _and_around(image: Picture) -> Picture:
+    return Picture(image.image, SimpleITK.BinaryDilate(image.mask, [AROUND] * 3))
 
 
 def linear(kind: L, before: Linear) -> L:
@@ -237,7 +248,8 @@ def _execute(method: SimpleITK.ImageRegistrationMethod, pair: Pair, steps: int, 
 
     method.AddCommand(SimpleITK.sitkIterationEvent, told)
     try:
-        method.Execute(pair.fixed.image, pair.moving)
+        with one_thread():
+            method.Execute(pair.fixed.image, pair.moving)
     except RuntimeError as error:
         if not ended:
             raise InputError(
