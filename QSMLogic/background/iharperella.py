@@ -8,8 +8,8 @@ from typing import Annotated
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from ..errors import InputError
 from ..device import fetched, library, placed
+from ..errors import InputError
 from ..grid import Grid
 from ..operators import Window, convolve, gradient_squared
 from ..progress import Progress, no_progress, part
