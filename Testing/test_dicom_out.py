@@ -405,6 +405,16 @@ def test_the_command_believes_the_unit_of_a_side_car(scan, tmp_path, capsys):
     refused(capsys, [*words, "--name", "total_field", "--force"], "in mT, which is none of ppm, ppb, Hz")
 
 
+def test_a_weighted_magnitude_is_in_no_unit(scan, tmp_path):
+    image = tmp_path / "swi.nii.gz"
+    write_image(image, np.abs(CHI), GEOMETRY)
+    image.with_name("swi.json").write_text('{"Units": "arbitrary"}')
+    words = ["dicom", str(image), "--like", str(tmp_path / "scan"), "--out", str(tmp_path / "out"), "--name", "swi"]
+    assert main(words) == 0
+    header = pydicom.dcmread(next((tmp_path / "out").iterdir()))
+    assert header.RealWorldValueMappingSequence[0].MeasurementUnitsCodeSequence[0].CodeValue == "1"
+
+
 def test_what_the_command_refuses(scan, chimap, tmp_path, capsys):
     like = ["--like", str(tmp_path / "scan"), "--out", str(tmp_path / "out")]
     other = tmp_path / "something.nii.gz"

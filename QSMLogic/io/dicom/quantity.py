@@ -37,6 +37,7 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
         "s": Unit("s", "second", "s"),
         "1/s": Unit("/s", "per second", "1/s"),
         "1": Unit("1", "no units", "1"),
+        "arbitrary": Unit("1", "no units", "1"),
     }
 )
 """By the unit of the map."""
