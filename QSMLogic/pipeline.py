@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,7 +141,8 @@ def run_stage(
     _refuse(record, parameters, data)
     _check_stage_memory(record, data)
     bound = {n: data[n] for n in (*record.inputs, *record.optional_inputs) if n in data}
-    outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
+    with nullcontext() if record.on_gpu else computing_on("cpu"):
+        outputs = record.function(**bound, **record.settings(**parameters), progress=progress)
     progress(1.0, "")
     return dict(zip(record.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 

@@ -68,7 +68,7 @@ def test_pytorch_finds_what_numpy_finds(stage, name, transforms):
 
 
 def test_other_methods_do_not_touch_pytorch(transforms):
-    for name in ("tkd", "lbv"):
+    for name in ("tkd", "lbv", "separation_closed_form", "separation_r2star"):
         stage = next(stage for stage in METHODS if name in METHODS[stage])
         with computing_on("torch"):
             found = run_stage(stage, name, {}, at(stage, small()))
