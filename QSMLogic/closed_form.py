@@ -8,7 +8,8 @@ import numpy as np
 
 from .chosen import chose
 from .grid import Grid
-from .operators import Window, convolve, dipole_kernel, inverse, transform
+from .operators import Window, copies, dipole_kernel, dipole_slabs, inverse, transform
+from .parallel import PASS_VOXELS, each, slabs
 from .progress import Progress
 
 MARGIN = 20.0
@@ -30,16 +31,33 @@ def filtered(
 ) -> np.ndarray:
     """Return chi (x, y, z) float32, ppm, zero outside the mask, of a local field (x, y, z; ppm) by one convolution.
 
-    inverted: makes of the dipole's half spectrum, which it may overwrite, that of the inverse filter.
-    Raises: InputError where the mask is empty.
+    inverted: makes of slabs of the dipole's half spectrum, which it may overwrite, those of the inverse filter; the
+    origin, where the dipole is 0, is left out. Raises: InputError where the mask is empty.
     """
     window = Window(mask, grid, MARGIN)
-    progress(0.2, "dipole")
-    kernel = inverted(dipole_kernel(window.grid))
+    progress(0.2, "field")
+    spectrum, dipole = transform(_masked(local_field, window)), dipole_slabs(window.grid)
     progress(0.5, "division")
-    chi = convolve(window.cut(local_field) * window.mask, kernel)
+
+    def divide(slab: slice) -> None:
+        spectrum[slab] *= inverted(dipole(slab))
+
+    each(divide, slabs(spectrum.shape, PASS_VOXELS))
+    spectrum[0, 0, 0] = 0
+    chi = _pasted(inverse(spectrum, window.grid.shape), window)
     progress(1.0, "division")
-    return window.paste(chi) * mask
+    return chi
+
+
+def _masked(image: np.ndarray, window: Window) -> np.ndarray:
+    image = window.cut(image)
+    image *= window.mask
+    return image
+
+
+def _pasted(chi: np.ndarray, window: Window) -> np.ndarray:
+    chi *= window.mask
+    return window.paste(chi)
 
 
 def regularised(
@@ -61,18 +79,24 @@ def regularised(
     progress(0.1, "dipole")
     kernel = dipole_kernel(window.grid)
     progress(0.2, "field")
-    spectrum = transform(window.cut(local_field) * window.mask)
+    spectrum = transform(_masked(local_field, window))
     progress(0.4, "weight")
     form = prior(window.grid)
     if weight is None:
         weight = chose("regularization", cross_validated(spectrum, kernel, form, window.grid, caution))
     progress(0.7, "division")
-    form *= np.float32(weight)
-    form += kernel * kernel
-    spectrum *= np.divide(kernel, form, out=kernel, where=form > 0)
-    chi = inverse(spectrum, window.grid.shape)
+    strength = np.float32(weight)
+
+    def divide(slab: slice) -> None:
+        here = kernel[slab]
+        whole = strength * form[slab]
+        whole += here * here
+        spectrum[slab] *= np.divide(here, whole, out=here, where=whole > 0)
+
+    each(divide, slabs(spectrum.shape, PASS_VOXELS))
+    chi = _pasted(inverse(spectrum, window.grid.shape), window)
     progress(1.0, "division")
-    return window.paste(chi) * mask
+    return chi
 
 
 def cross_validated(
@@ -92,13 +116,10 @@ def cross_validated(
     np.log10(ratio, out=ratio)
     scale = BINS / (HIGHEST - LOWEST)
     place = np.minimum((ratio - np.float32(LOWEST)) * np.float32(scale), BINS - 1).astype(np.int16).ravel()
-    copies = np.full(kernel.shape[2], 2, np.float32)  # how often a frequency stands in the whole spectrum
-    copies[0] = 1
-    if grid.shape[2] % 2 == 0:
-        copies[-1] = 1
+    times = copies(grid)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    energy = np.bincount(place, (power * copies).ravel(), BINS)
-    count = np.bincount(place, np.broadcast_to(copies, kernel.shape).ravel(), BINS)
+    energy = np.bincount(place, (power * times).ravel(), BINS)
+    count = np.bincount(place, np.broadcast_to(times, kernel.shape).ravel(), BINS)
     ratios = 10 ** (LOWEST + (np.arange(BINS) + 0.5) / scale)
     weights = ratios[(ratios > 10 ** WEIGHTS[0]) & (ratios < 10 ** WEIGHTS[1])]
     left = weights[:, None] / (ratios + weights[:, None])

@@ -5,13 +5,15 @@ Arrays are (x, y, z) float32; spectra are the half spectra of real transforms, c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.fft
 
 from .device import fetched, library, placed
 from .errors import InputError
 from .grid import Grid
-from .parallel import threads
+from .parallel import PASS_VOXELS, each, slabs, threads
 
 BALL_SUBSAMPLES = 5
 """Points per voxel and axis that decide how much of a voxel lies in a ball."""
@@ -41,6 +43,15 @@ def half_shape(grid: Grid) -> tuple[int, int, int]:
     return *grid.shape[:2], grid.shape[2] // 2 + 1
 
 
+def copies(grid: Grid) -> np.ndarray:
+    """How often a frequency of the half spectrum, by its place on the last axis, stands in the whole one; float32."""
+    out = np.full(half_shape(grid)[2], 2, np.float32)
+    out[0] = 1
+    if grid.shape[2] % 2 == 0:
+        out[-1] = 1
+    return out
+
+
 def wave_numbers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Wave numbers along x, y, z (1/mm) of the half spectrum, float32, shaped to broadcast against each other."""
     (nx, ny, nz), (sx, sy, sz) = grid.shape, grid.voxel_size
@@ -63,10 +74,9 @@ class Window:
         if not mask.any():
             raise InputError("The mask is empty: no voxel is left to work on. Check the mask or its threshold.")
         self.full_shape = grid.shape
-        box = []
-        for axis in range(3):
-            inside = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-            box.append(slice(int(inside[0]), int(inside[-1]) + 1))
+        flat = np.any(mask, axis=0)
+        sides = map(np.flatnonzero, (np.any(mask, axis=(1, 2)), np.any(flat, axis=1), np.any(flat, axis=0)))
+        box = [slice(int(inside[0]), int(inside[-1]) + 1) for inside in sides]
         self.box = tuple(box)
         self.inner = tuple(slice(0, side.stop - side.start) for side in box)
         shape = [
@@ -96,25 +106,42 @@ def dipole_kernel(grid: Grid) -> np.ndarray:
 
     field (ppm) = susceptibility (ppm) convolved with it, Lorentz sphere included. Float32, real. Source: Marques2005.
     """
+    out, part = np.empty(half_shape(grid), np.float32), dipole_slabs(grid)
+
+    def fill(slab: slice) -> None:
+        out[slab] = part(slab)
+
+    each(fill, slabs(out.shape, PASS_VOXELS))
+    return out
+
+
+def dipole_slabs(grid: Grid) -> Callable[[slice], np.ndarray]:
+    """Return the function that makes a slab, of the first axis, of `dipole_kernel`: for what needs it only once."""
     waves = wave_numbers(grid)
-    kx, ky, kz = waves
-    squared = (kx * kx + ky * ky) + kz * kz
-    squared[0, 0, 0] = 1
+    squares = [k * k for k in waves]
     # The highest frequency of an even axis is its own negative. The mean over both signs is taken there, or the field
     # would depend on the end from which the axis is counted: the square stays, products with other axes cancel.
-    highest = [(axis, n // 2) for axis, n in enumerate(grid.shape) if n % 2 == 0]
-    for axis, place in highest:
-        waves[axis].flat[place] = 0
-    bx, by, bz = (np.float32(b) for b in grid.b0_direction)
-    along = (kx * bx + ky * by) + kz * bz
-    along *= along
-    for axis, place in highest:
-        plane = (slice(None),) * axis + (place,)
-        along[plane] += np.float32((grid.b0_direction[axis] / (2 * grid.voxel_size[axis])) ** 2)
-    along /= squared
-    np.subtract(np.float32(1 / 3), along, out=along)
-    along[0, 0, 0] = 0
-    return along
+    left = [np.zeros_like(k) for k in waves]
+    for axis, n in enumerate(grid.shape):
+        if n % 2 == 0:
+            waves[axis].flat[n // 2] = 0
+            left[axis].flat[n // 2] = np.float32((grid.b0_direction[axis] / (2 * grid.voxel_size[axis])) ** 2)
+    bx, by, bz = (np.float32(b) * k for b, k in zip(grid.b0_direction, waves, strict=True))
+
+    def part(slab: slice) -> np.ndarray:
+        along = (bx[slab] + by) + bz
+        along *= along
+        along += (left[0][slab] + left[1]) + left[2]
+        squared = (squares[0][slab] + squares[1]) + squares[2]
+        if slab.start == 0:
+            squared[0, 0, 0] = 1
+        along /= squared
+        np.subtract(np.float32(1 / 3), along, out=along)
+        if slab.start == 0:
+            along[0, 0, 0] = 0
+        return along
+
+    return part
 
 
 def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -143,10 +170,11 @@ def ball(grid: Grid, radius: float) -> np.ndarray:
         cover[tuple(reach)] = 1
     cover /= cover.sum()
     _make_round(cover, grid.voxel_size)
-    image = np.zeros(grid.shape, np.float32)
-    places = [np.arange(-r, r + 1) % n for r, n in zip(reach, grid.shape, strict=True)]
-    np.add.at(image, np.ix_(*places), cover)
-    return transform(image).real.copy()
+    # A ball is even along each axis and small: sums of cosines are faster than a transform of the whole grid.
+    nx, ny, nz = grid.shape
+    turns = scipy.fft.fftfreq(nx), scipy.fft.fftfreq(ny), scipy.fft.rfftfreq(nz)
+    waves = [np.cos(2 * np.pi * np.outer(t, np.arange(-r, r + 1))) for t, r in zip(turns, reach, strict=True)]
+    return along_axes([wave.astype(np.float32) for wave in waves], cover)
 
 
 def _make_round(cover: np.ndarray, size: tuple[float, ...]) -> None:

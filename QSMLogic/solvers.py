@@ -15,15 +15,11 @@ import numpy as np
 from .device import copied, fetched, library, passes, placed
 from .grid import Grid
 from .operators import gradient_squared, inverse, transform
-from .parallel import each
+from .parallel import PASS_VOXELS, each
 from .progress import Progress, rising
 
 OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
-
-
-PASS_VOXELS = 1 << 15
-"""Voxels per slab of a pass with many arrays: few enough that all of them stay in the cache; measured."""
 
 
 SUM_OF_PRODUCTS = "ijk,ijk->"

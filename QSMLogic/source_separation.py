@@ -14,11 +14,11 @@ from .grid import Grid
 from .misfit import DATA_PENALTY, Measured, field_noise_level, measured, squared_split
 from .noise import noise_level
 from .operators import gradient_squared, inverse, transform
-from .parallel import each, slabs
+from .parallel import PASS_VOXELS, each, slabs
 from .progress import Progress, part, rising
 from .registry import Param
 from .relaxivity import relaxivity_at
-from .solvers import OVER_RELAXATION, PASS_VOXELS, converged, fresh_state, relative_change, right_side
+from .solvers import OVER_RELAXATION, converged, fresh_state, relative_change, right_side
 from .total_variation import SHRINKAGE, Exterior, automatic_weight, leaves_smooth_misfit, variation_split
 
 RELAXIVITY_HELP = "R2' that a ppm makes at 3 T; it grows with the field strength"

@@ -17,16 +17,16 @@ def window_of_balls(mask: np.ndarray, grid: Grid) -> Window:
     return Window(mask, grid, min(grid.voxel_size))
 
 
-def fits(window: Window, mean: np.ndarray) -> np.ndarray:
-    """Voxels of the mask whose ball (mean: its half spectrum) lies in the mask.
+def fits(window: Window, mean: np.ndarray, spectrum: np.ndarray | None = None) -> np.ndarray:
+    """Voxels of the mask whose ball (mean: its half spectrum) lies in the mask; spectrum: of the mask, if known.
 
     A ball that reaches no neighbour fits nowhere: from the mean of one voxel nothing follows.
     """
     if mean.min() > 1 - LACKING:
         return np.zeros_like(window.mask)
-    spectrum = transform(window.mask.astype(np.float32))
-    spectrum *= mean
-    where = inverse(spectrum, window.grid.shape) > 1 - LACKING
+    if spectrum is None:
+        spectrum = transform(window.mask.astype(np.float32))
+    where = inverse(spectrum * mean, window.grid.shape) > 1 - LACKING
     where &= window.mask
     return where
 

@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 
 from QSMLogic.errors import Cancelled
 from QSMLogic.grid import Grid
+from QSMLogic.minimal_residuals import minimal_residuals
 from QSMLogic.operators import convolve, dipole_kernel, gradient, transform
 from QSMLogic.progress import no_progress
 from QSMLogic.solvers import Split, admm, conjugate_gradients, dot, fresh_state
@@ -46,6 +47,25 @@ def test_conjugate_gradients_solve_a_system(system, conditioned):
     assert told == sorted(told)
     assert told[-1] == 1
     assert len(told) < (5 if conditioned else 100)
+
+
+def test_minimal_residuals_solve_a_system_that_is_not_symmetric():
+    random = np.random.default_rng(3)
+    matrix = np.eye(60) * 3 + random.standard_normal((60, 60)) / 4
+    right = random.standard_normal((3, 4, 5)).astype(np.float32)
+    before, told = right.copy(), []
+    solved = minimal_residuals(
+        lambda x: (matrix @ x.ravel()).reshape(x.shape).astype(np.float32),
+        right,
+        tolerance=1e-6,
+        iterations=100,
+        progress=lambda f, m: told.append(f),
+        precondition=lambda x: x / 3,
+    )
+    np.testing.assert_allclose(solved.ravel(), np.linalg.solve(matrix, right.ravel()), atol=1e-5)
+    assert (right == before).all()
+    assert told == sorted(told)
+    assert told[-1] == 1
 
 
 def test_conjugate_gradients_stop_where_told_and_bear_nothing():

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import numpy as np
 
-from ..device import placed
+from ..device import library, placed
 from ..grid import Grid
-from ..operators import Window, convolve, dipole_kernel, transform
+from ..operators import Window, copies, dipole_kernel, inverse, transform
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import admm, conjugate_gradients
@@ -64,29 +64,62 @@ def rts(
     kernel = dipole_kernel(window.grid)
     squared = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
     np.square(squared, out=squared)
-    inverse_guess = placed(1 / (kernel * kernel + np.float32(DAMPING)))
-    dipole, squared = placed(kernel), placed(squared)
-
-    def weighted_adjoint(field: np.ndarray) -> np.ndarray:
-        field *= squared
-        return convolve(field, dipole)
-
-    first = conjugate_gradients(
-        lambda x: weighted_adjoint(convolve(x, dipole)),
-        weighted_adjoint(placed(window.cut(local_field))),
+    first = _fitted(
+        window.cut(local_field),
+        squared,
+        kernel,
+        window.grid,
         tolerance=tolerance,
         iterations=first_iterations,
         progress=part(progress, 0, FIRST_STEP_SHARE, "fitting the field"),
-        precondition=lambda residual: convolve(residual, inverse_guess),
     )
     known = (np.abs(kernel) > np.float32(threshold)) * np.float32(fidelity)
     chi = admm(
         window.grid,
         [variation_split(window.mask, SHRINKAGE, 1 / SHRINKAGE)],
-        quadratic=(transform(first) * known, known),
+        quadratic=(first * known, known),
         norm_mask=window.mask,
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, FIRST_STEP_SHARE, 1, "least variation"),
     )
     return window.paste(chi) * mask
+
+
+def _fitted(
+    field: np.ndarray,
+    squared: np.ndarray,
+    kernel: np.ndarray,
+    grid: Grid,
+    *,
+    tolerance: float,
+    iterations: int,
+    progress: Progress,
+) -> np.ndarray:
+    """Half spectrum of the map that fits the field; squared: the data's weights.
+
+    The iterations are on spectra, where both the dipole and the preconditioner are products: of six transforms two are
+    left. What stands twice in the whole spectrum is stretched, so that lengths and angles are those of images.
+    """
+    stretch = np.sqrt(copies(grid))
+    inward, outward, squared = placed(kernel / stretch), placed(kernel * stretch), placed(squared)
+    inverse_guess = placed(1 / (kernel * kernel + np.float32(DAMPING)))
+    of = library(squared)
+
+    def adjoint(image: np.ndarray) -> np.ndarray:
+        image *= squared
+        spectrum = transform(image)
+        spectrum *= outward
+        return spectrum.view(of.float32)
+
+    found = conjugate_gradients(
+        lambda x: adjoint(inverse(x.view(of.complex64) * inward, grid.shape)),
+        adjoint(placed(field)),
+        tolerance=tolerance,
+        iterations=iterations,
+        progress=progress,
+        precondition=lambda residual: (residual.view(of.complex64) * inverse_guess).view(of.float32),
+    )
+    spectrum = found.view(np.complex64)
+    spectrum /= stretch
+    return spectrum

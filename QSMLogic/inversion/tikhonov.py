@@ -35,6 +35,8 @@ def tikhonov(
     Parameters: local_field (x, y, z) ppm; mask (x, y, z) bool. Returns: chi (x, y, z) float32, ppm, zero outside mask.
     Raises: InputError where the mask is empty.
     """
-    return regularised(
-        local_field, mask, grid, lambda box: np.ones(half_shape(box), np.float32), regularization, progress=progress
-    )
+
+    def energy(box: Grid) -> np.ndarray:
+        return np.broadcast_to(np.float32(1), half_shape(box))
+
+    return regularised(local_field, mask, grid, energy, regularization, progress=progress)

@@ -36,8 +36,6 @@ def tkd(
     def inverted(kernel: np.ndarray) -> np.ndarray:
         smallest = np.float32(threshold)
         np.copyto(kernel, np.copysign(smallest, kernel), where=np.abs(kernel) < smallest)
-        np.divide(1, kernel, out=kernel)
-        kernel[0, 0, 0] = 0
-        return kernel
+        return np.divide(1, kernel, out=kernel)
 
     return filtered(local_field, mask, grid, inverted, progress)

@@ -1,0 +1,53 @@
+"""Iteration for systems that are not symmetric."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from .progress import Progress, rising
+from .solvers import converged, dot
+
+DIRECTIONS = 2
+"""Earlier directions that a new one is made independent of: each is two volumes."""
+
+
+def minimal_residuals(
+    operator: Callable[[np.ndarray], np.ndarray],
+    right: np.ndarray,
+    *,
+    tolerance: float,
+    iterations: int,
+    progress: Progress,
+    precondition: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Solve operator(x) = right, where the operator need not be symmetric, from zero.
+
+    right: (x, y, z); precondition: approximation of the inverse, which returns a new array. Stops when the residual has
+    fallen to tolerance times that of zero, or after the given number of iterations. Source: Eisenstat1983 (Orthomin).
+    """
+    progress = rising(progress)
+    x = np.zeros_like(right)
+    residual = right.copy()
+    norm = first = dot(residual, residual)
+    kept: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=DIRECTIONS)
+    for iteration in range(iterations):
+        if norm <= tolerance**2 * first:
+            break
+        progress(converged(norm / first, tolerance**2, iteration / iterations), "")
+        direction = precondition(residual)
+        image = operator(direction)
+        for earlier, its_image, length in kept:
+            share = np.float32(dot(image, its_image) / length)
+            direction -= share * earlier
+            image -= share * its_image
+        length = dot(image, image)
+        step = np.float32(dot(image, residual) / length)
+        x += step * direction
+        residual -= step * image
+        kept.append((direction, image, length))
+        norm = dot(residual, residual)
+    progress(1.0, "")
+    return x
