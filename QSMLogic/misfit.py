@@ -105,9 +105,15 @@ def field_noise_level(local_field: np.ndarray, mask: np.ndarray) -> float:
 
 def squared_split(field: np.ndarray, weight: np.ndarray) -> Split:
     """Half the weighted squared misfit of the field."""
-    field, squared = placed(field), placed(weight * weight)
-    share = squared / (squared + DATA_PENALTY)
-    return Split("kernel", DATA_PENALTY, lambda t, slab: share[slab] * (t - field[slab]))
+    field, weight = placed(field), placed(weight)
+
+    def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
+        share = weight[slab] * weight[slab]
+        share /= share + DATA_PENALTY
+        share *= t - field[slab]
+        return share
+
+    return Split("kernel", DATA_PENALTY, remainder)
 
 
 def absolute_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
@@ -141,13 +147,13 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
     """
     if not radians:
         return squared_split(field, weight)
-    field, strength = placed(field), placed(weight * weight)
-    of = library(strength)
-    strength /= DATA_PENALTY
+    field, weight = placed(field), placed(weight)
+    of = library(weight)
 
     def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
         angle = of.clip(radians * (t - field[slab]), -HALF_TURN, HALF_TURN)
-        pull = strength[slab]
+        pull = weight[slab] * weight[slab]
+        pull /= DATA_PENALTY
         left = angle / (1 + pull)
         for _ in range(STEPS):
             slope = of.clip(1 + pull * (1 - left * left / 2), 1, None)

@@ -22,7 +22,7 @@ from ..total_variation import EXTERIOR_HELP, Exterior, automatic_weight
     sentence="Susceptibility was computed with a {data_term} data term and a total-generalised-variation prior by ADMM "
     "(FANSI, regularisation weight {regularization}, ratio of the second-order weight {ratio:g}, "
     "sources outside the mask: {exterior})",
-    volumes=31,
+    volumes=22.5,
 )
 def tgv(
     local_field: np.ndarray,

@@ -71,9 +71,12 @@ def tfi(
         iterations=MOST_STEPS,
         progress=part(progress, 0, 0.2, "sources outside"),
     )
+    progress(0.2, "field in the mask")
     data = measured(field, mask, grid, weights)
+    progress(0.21, "noise of the field")
     strength = regularization or chose("regularization", automatic_weight(field, mask, grid))
     radians = radians_per_ppm(echo_times, field_strength)
+    progress(0.22, "edges of the magnitude")
     smooth = None if magnitude is None else without_edges(magnitude, data.window, edges)
 
     def splits_of(level: Measured) -> list[Split]:
@@ -89,7 +92,7 @@ def tfi(
         penalty=strength / SHRINKAGE,
         tolerance=tolerance,
         iterations=iterations,
-        progress=part(progress, 0.2, 0.98, "sources inside and outside"),
+        progress=part(progress, 0.23, 0.98, "sources inside and outside"),
     )
     progress(1.0, "")
     return centred(data.window.paste(found.chi), mask), mask.copy()

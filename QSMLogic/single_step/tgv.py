@@ -28,7 +28,7 @@ MOST_CYCLES = 100
     cite=("Langkammer2015", "Bredies2010"),
     sentence="Susceptibility was computed from wrapped phase in a single step with a total-generalised-variation prior "
     "(TGV-QSM, regularisation weight {regularization}, ratio of the second-order weight {ratio:g})",
-    volumes=31,
+    volumes=22.5,
 )
 def tgv(
     phase: np.ndarray,

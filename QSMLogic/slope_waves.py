@@ -1,0 +1,83 @@
+"""The equations, wave by wave, of a map and its slopes under a total generalised variation, and the weights in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .grid import Grid
+from .operators import wave_numbers
+from .parallel import each, slabs
+from .total_variation import SHRINKAGE
+
+PASS_ELEMENTS = 1 << 14
+"""Per slab of a pass over spectra with many arrays: few enough that all of them stay in the cache."""
+
+TINY = np.finfo(np.float32).tiny
+"""Where there is nothing to pay for, no number is divided by zero."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Weights of the two terms: strength (ppm mm) of gradient less slopes, times length (mm) of slopes' bend."""
+
+    strength: float
+    length: float
+
+    @property
+    def penalty(self) -> float:
+        """Of the split of the first term, whose shrinkage is SHRINKAGE."""
+        return self.strength / SHRINKAGE
+
+    @property
+    def bend_penalty(self) -> float:
+        """Of the split of the second term: as stiff as the first over the length."""
+        return self.penalty * self.length**2
+
+    @property
+    def bend_shrinkage(self) -> float:
+        """ppm/mm2; threshold of the second term's shrinkage."""
+        return SHRINKAGE / self.length
+
+
+class Waves:
+    """The equations of the map and its slopes, one set of four for every wave.
+
+    With d the forward difference of a wave, the slopes solve (p + q d d*) v = b + r d x: a number plus a matrix of rank
+    one, which leaves one equation for x.
+    """
+
+    def __init__(self, grid: Grid, kernel: np.ndarray, data_penalty: float, slopes: Slopes, fixed: float) -> None:
+        """kernel: half spectrum of the dipole; data_penalty, fixed: of the field's split and of the map's own, or 0."""
+        turns = [2j * np.pi * k * np.float32(s) for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True)]
+        self.steps = [((np.exp(t) - 1) / s).astype(np.complex64) for t, s in zip(turns, grid.voxel_size, strict=True)]
+        self.kernel, self.data_penalty, self.fixed = kernel, np.float32(data_penalty), np.float32(fixed)
+        self.first, self.second = np.float32(slopes.penalty), np.float32(slopes.bend_penalty / 2)
+
+    def convolve(self, spectrum: np.ndarray) -> None:
+        """Multiply a spectrum with the dipole, in place."""
+        each(lambda slab: np.multiply(spectrum[slab], self.kernel[slab], out=spectrum[slab]), slabs(spectrum.shape))
+
+    def solve(self, x: np.ndarray, slopes: list[np.ndarray]) -> None:
+        """Make of the right sides (half spectra) the spectra of map and slopes, in place."""
+
+        def fill(slab: slice) -> None:
+            d = [self.steps[0][slab], self.steps[1], self.steps[2]]
+            kernel = self.kernel[slab]
+            square = sum(np.square(np.abs(step)) for step in d)
+            own = self.first + self.second * square + TINY
+            both = own + self.second * square
+            along = sum(np.conj(step) * slope[slab] for step, slope in zip(d, slopes, strict=True))
+            right = x[slab] + (self.first / both) * along
+            system = self.data_penalty * kernel * kernel + self.fixed + self.first * square * (1 - self.first / both)
+            here = np.divide(right, system, out=np.zeros_like(right), where=system > 0)
+            x[slab] = here
+            along += (self.first * square) * here
+            along *= self.second / both
+            np.subtract(self.first * here, along, out=along)
+            for step, slope in zip(d, slopes, strict=True):
+                slope[slab] += step * along
+                slope[slab] /= own
+
+        each(fill, slabs(x.shape, PASS_ELEMENTS))
