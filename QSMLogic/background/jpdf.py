@@ -37,7 +37,7 @@ ROUNDS = 3
     cite=("Liu2011", "Liu2017", "Candes2008"),
     sentence="Background fields were removed by finding sources inside and outside the mask together (JPDF, share of "
     "edges {edges:g}, regularisation weight {regularization})",
-    volumes=19.5,
+    volumes=16.5,
 )
 def jpdf(
     total_field: np.ndarray,
