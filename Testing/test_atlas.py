@@ -305,6 +305,7 @@ def test_the_command_measures_as_qsm_roi_does(files, carried, subject, tmp_path,
     point = image_of(carried.labels, PLACE).TransformIndexToPhysicalPoint((20, 24, 18))
     moved = SimpleITK.ReadTransform(str(out / "atlastransform.tfm")).TransformPoint(point)
     assert moved == pytest.approx(carried.transform.TransformPoint(point), abs=2.0)
+    capsys.readouterr()
     refused(capsys, words(files, out), "--force")
     assert json.loads((out / "provenance.json").read_text()) == record
 
