@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
+from .errors import InputError
 from .grid import Grid
 from .operators import Window, inverse, transform
 from .progress import Progress, part
@@ -52,7 +53,7 @@ class Widths:
 
     widest, narrowest: mm, standard deviations; proximity: mm, that of the Gaussian over the mask; curvature: how much
     less a surface that is a saddle counts as near, per squared ratio of radius to the surface's smoothing; vessel: mm,
-    standard deviation of the Gaussian over vessels.
+    standard deviation of the Gaussian over vessels. Raises InputError where the narrowest is above the widest.
     """
 
     widest: float
@@ -60,6 +61,14 @@ class Widths:
     proximity: float
     curvature: float
     vessel: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the order of the widths."""
+        if self.narrowest > self.widest:
+            raise InputError(
+                f"The smallest width of the filter, {self.narrowest:g} mm, is above the largest, {self.widest:g} mm: "
+                "lower it."
+            )
 
     def at(self, window: Window, mask: np.ndarray, vessels: np.ndarray | None, progress: Progress) -> np.ndarray:
         """Return the standard deviation (mm) at each voxel; mask: spectrum of the window's; vessels: (x, y, z) bool."""

@@ -6,6 +6,7 @@ from analytic import covered, cylinder_field, positions, sphere_field
 from scipy.ndimage import binary_erosion
 
 from QSMLogic.background.sdf import sdf
+from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
 from QSMLogic.operators import transform
 from QSMLogic.progress import no_progress
@@ -86,6 +87,11 @@ def test_a_wider_filter_keeps_more():
     mask, field = head(), sphere_field(GRID, 4, 0.5).astype(np.float32)
     narrow, wide = (sdf(field, mask, GRID, width=width)[0] for width in (3.0, 10.0))
     assert narrow[mask].std() < wide[mask].std()
+
+
+def test_widths_in_the_wrong_order_are_refused():
+    with pytest.raises(InputError, match="9 mm, is above the largest, 8 mm"):
+        sdf(np.zeros(GRID.shape, np.float32), head(), GRID, min_width=9.0)
 
 
 @pytest.mark.parametrize("shading", [0.0, 0.5])

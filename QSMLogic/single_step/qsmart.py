@@ -75,7 +75,7 @@ def qsmart(
     Parameters: total_field (x, y, z) ppm; mask (x, y, z) bool; magnitude (x, y, z, echo), any unit; weights (x, y, z),
     of the data, or None for equal ones.
     Returns: chi (x, y, z) float32, ppm, zero outside the mask; the mask, unchanged.
-    Raises: InputError where the mask is empty.
+    Raises: InputError where the mask is empty, or the smallest width is above another.
 
     Notes: the filter and the inversion are those of SDF and iLSQR here, with their departures from the papers. The
     offset of the vessels is fitted to the field in the mask alone. Without vessels the second stage is the map. What is
