@@ -12,7 +12,7 @@ from QSMLogic.pipeline import run_stage
 
 MOST = 20
 MORE = {"tgv": 23, "separation_r2prime": 34, "separation_r2star": 35}
-"""Volumes. TGV has eleven as states alone, source separation two maps of each; none of the others needs more than MOST."""
+"""Volumes. TGV has eleven as states alone, source separation two maps of each; others need no more than MOST."""
 
 HELD = {
     "conditioning": ("mcpc3ds",),
@@ -21,7 +21,7 @@ HELD = {
 }
 """Methods whose memory grows with what they hold of every voxel and link; quick enough to be measured here."""
 
-SLABS = 8 << 20
+SLABS = 10 << 20
 """Bytes of what is worked on at once, whatever the size of the image: much beside a small one."""
 
 
