@@ -38,6 +38,7 @@ ROUNDS = 3
     sentence="Background fields were removed by finding sources inside and outside the mask together (JPDF, share of "
     "edges {edges:g}, regularisation weight {regularization})",
     volumes=16.5,
+    on_gpu=True,
 )
 def jpdf(
     total_field: np.ndarray,

@@ -36,6 +36,7 @@ EXTENSION_ITERATIONS = 100
     sentence="Background fields were removed by projection onto dipole fields, and what was left of them at the mask's "
     "edge by maximum spherical mean value filtering (mSMV, radius {radius:g} mm)",
     volumes=16,
+    on_gpu=True,
 )
 def msmv(
     total_field: np.ndarray,

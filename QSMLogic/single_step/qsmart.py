@@ -43,6 +43,7 @@ Map = tuple[np.ndarray, np.ndarray]
     sentence="Susceptibility was computed in two stages, of the whole brain and without its vessels, by spatially "
     "dependent filtering and iterative least squares (QSMART, widths {width:g} and {tissue_width:g} mm)",
     volumes=20,
+    on_gpu=True,
 )
 def qsmart(
     total_field: np.ndarray,
