@@ -20,7 +20,7 @@ from QSMLogic.settings import Settings
 ROUNDING = 2e-5
 """Relative difference that another library's float32 transforms may make, of the map's largest value."""
 
-ENDS_BY_ROUNDING = {"pdf": 2e-3, "tfi": 2e-3, "resharp": 3e-4, "iharperella": 2e-3, "msmv": 1e-2, "jpdf": 2e-3}
+ENDS_BY_ROUNDING = {"pdf": 2e-3, "tfi": 2e-3, "resharp": 3e-4, "iharperella": 2e-3, "msmv": 1e-2, "jpdf": 3e-2}
 """Methods whose conjugate gradients hang on rounding where they end, with NumPy too: see docs/architecture.md."""
 
 ITERATIVE = [(stage, name) for stage in METHODS for name, record in METHODS[stage].items() if record.on_gpu]
