@@ -31,8 +31,8 @@ COARSEST = 3.2
 LEAST_VOXELS = 4096
 """Of a coarser grid: below, no start is faster than none."""
 
-MOSTLY = 0.5
-"""Share of a coarse voxel in the mask from which it belongs to it."""
+MOSTLY = 0.501
+"""Share of a coarse voxel in the mask from which it belongs to it; of just a half, rounding would decide."""
 
 HALF_TURN = float(np.float32(np.pi))
 STEPS = 2

@@ -229,15 +229,21 @@ def gaussian(grid: Grid, width: float) -> np.ndarray:
     return (np.exp(scale * kx * kx) * np.exp(scale * ky * ky)) * np.exp(scale * kz * kz)
 
 
-def hats(length: int, coarse: int) -> np.ndarray:
+def hats(length: int, coarse: int, about: float | None = None) -> np.ndarray:
     """Weights (coarse, length) of a row of voxels in a mean about the middle of each of fewer, larger ones.
 
     They fall linearly to zero at the neighbours' middles, so that little of what is too fine for the larger voxels is
-    taken for something else.
+    taken for something else. The larger voxels fill the row; or the row repeats itself, and they lie alike on both
+    sides of a place in it.
     """
     ratio = length / coarse
     middles = (np.arange(coarse) + 0.5) * ratio - 0.5
-    weights = np.maximum(0, 1 - np.abs(np.arange(length) - middles[:, None]) / ratio)
+    if about is not None:
+        middles += (about - (length - 1) / 2) % (ratio / 2)  # half a larger voxel further they lie alike again
+    distance = np.abs(np.arange(length) - middles[:, None])
+    if about is not None:
+        distance = np.minimum(distance, length - distance)
+    weights = np.maximum(0, 1 - distance / ratio)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

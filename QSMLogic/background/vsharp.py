@@ -22,8 +22,8 @@ HARMONIC_LEFT = 2e-3
 COARSENED = 3
 """Times the shortest side of a voxel: sides on which the smooth part is solved for; fastest of 2 to 4."""
 
-MOSTLY = 0.5
-"""Share of a coarse voxel in the eroded mask from which it belongs to it."""
+MOSTLY = 0.501
+"""Share of a coarse voxel in the eroded mask from which it belongs to it; of just a half, rounding would decide."""
 
 COARSE_TOLERANCE, COARSE_ITERATIONS = 0.02, 50
 """Fall of the residual on the coarse voxels, reached in 5 to 15 iterations; less makes more on the fine ones."""
@@ -66,7 +66,7 @@ def vsharp(
         )
     window = window_of_balls(mask, grid)
     balls = _Balls(_shells(window, np.arange(max_radius, min_radius - 1e-6, -step)))
-    smooth = _SmoothPart(balls, window.grid)
+    smooth = _SmoothPart(balls, window)
     local = minimal_residuals(
         balls.high_pass,
         balls.high_pass(window.cut(total_field * mask)),
@@ -124,13 +124,15 @@ class _Balls:
 class _SmoothPart:
     """What undoing the blur changes is smooth: it is solved for on larger voxels."""
 
-    def __init__(self, balls: _Balls, grid: Grid) -> None:
-        self.eroded = balls.eroded
+    def __init__(self, balls: _Balls, window: Window) -> None:
+        self.eroded, grid = balls.eroded, window.grid
         side = COARSENED * min(grid.voxel_size)
         shape = [
             good_size(int(np.ceil(n * min(s / side, 1)))) for n, s in zip(grid.shape, grid.voxel_size, strict=True)
         ]
-        self.means = [hats(n, m) for n, m in zip(grid.shape, shape, strict=True)]
+        # About the middle of the mask's box, or the answer would depend on the end from which an axis is counted.
+        middles = [(side.stop - 1) / 2 for side in window.inner]
+        self.means = [hats(*row) for row in zip(grid.shape, shape, middles, strict=True)]
         self.spread = [mean.T * np.float32(mean.shape[1] / mean.shape[0]) for mean in self.means]
         shares = [along_axes(self.means, where.astype(np.float32)) for where, _ in balls.shells]
         inside = np.sum(shares, axis=0)
