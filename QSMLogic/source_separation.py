@@ -5,20 +5,20 @@ field = dipole * (chi_para + chi_dia), R2' = relaxivity (chi_para - chi_dia), ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
+from .decay_misfit import Decay, Rates, decay_of, nearest_sources
 from .grid import Grid
 from .misfit import DATA_PENALTY, Measured, field_noise_level, measured, squared_split
-from .noise import noise_level
-from .operators import gradient_squared, inverse, transform
+from .operators import dipole_slabs, gradient_squared, transform
 from .parallel import PASS_VOXELS, each, slabs
 from .progress import Progress, part, rising
 from .registry import Param
 from .relaxivity import relaxivity_at
-from .solvers import OVER_RELAXATION, converged, fresh_state, relative_change, right_side
+from .slab_transforms import slabs_inverted, slabs_transformed
+from .solvers import OVER_RELAXATION, SUM_OF_PRODUCTS, converged, fresh_state, right_side
 from .total_variation import SHRINKAGE, Exterior, automatic_weight, leaves_smooth_misfit, variation_split
 
 RELAXIVITY_HELP = "R2' that a ppm makes at 3 T; it grows with the field strength"
@@ -35,36 +35,14 @@ SHARE = 0.5
 SOURCES_PENALTY = 0.3
 """Penalty of the sources' split over that of their gradients'; fastest of 0.1 to 10."""
 
-LEAST_NOISE = 0.05
-"""Of the standard deviation of R2': the model is no more exact, whatever the noise."""
-
-OUTLIER = 1.345
-"""Times the noise of R2', beyond which its misfit counts in proportion: 95 % of the efficiency for Gaussian noise
-(Huber1964). In vessels and calcifications the model does not hold."""
-
-TINY = 1e-6
-"""ppm; noise of an R2' that is nothing."""
+LEAST_WEIGHT = 1e-6 * SHRINKAGE
+"""ppm mm; of the total variation, where a field is nothing."""
 
 LOOSE = 2.0
 """Times the tolerance at which it shows whether sources in the mask explain the field."""
 
 DECISION_SHARE = 0.4
 """Of the progress bar, until that is known."""
-
-
-@dataclass(frozen=True)
-class Decay:
-    """R2' in the window as susceptibility: over the mean relaxivity, ppm.
-
-    para, dia: relaxivities over their mean; weight: of the squared misfit, against that of the field; bound: ppm of
-    misfit beyond which it counts in proportion.
-    """
-
-    target: np.ndarray
-    para: float
-    dia: float
-    weight: float
-    bound: float
 
 
 def closed_form(
@@ -82,7 +60,7 @@ def closed_form(
 
 def separated(
     local_field: np.ndarray,
-    r2prime: np.ndarray,
+    r2prime: Rates,
     mask: np.ndarray,
     grid: Grid,
     *,
@@ -95,129 +73,160 @@ def separated(
     iterations: int,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return chi_para and chi_dia (x, y, z; ppm) that explain field (ppm) and R2' (1/s) and vary least.
+    """Return chi_para and chi_dia (x, y, z; ppm) that explain field (ppm) and R2' and vary least.
 
     weights: of the field, or None for equal ones; relaxivities: para and dia, 1/s/ppm at the scan's field strength;
     regularization: weight of the total variation of each map, ppm mm, None for that of the noise. Raises InputError
     where the mask is empty.
     """
     data = measured(local_field, mask, grid, weights)
-    decay = _decay(data, r2prime, mask, relaxivities, r2prime_weight * field_noise_level(local_field, mask) ** 2)
-    strength = regularization or max(SHARE * automatic_weight(local_field, mask, grid), TINY * SHRINKAGE)
+    window, variance = data.window, field_noise_level(local_field, mask) ** 2
+    decay = decay_of(window, r2prime, mask, relaxivities, r2prime_weight * variance)
+    strength = regularization or max(SHARE * automatic_weight(local_field, mask, grid), LEAST_WEIGHT)
     pair = _Pair(data, decay, strength / SHRINKAGE)
+    del data  # the pair makes the dipole slab by slab
     if exterior == "auto":  # from the field alone: what is assumed of R2' must not look like background
         pair.weight = 0.0
-        alone = pair.solve("zero", LOOSE * tolerance, iterations, part(progress, 0, DECISION_SHARE))
+        pair.solve("zero", LOOSE * tolerance, iterations, part(progress, 0, DECISION_SHARE))
         pair.weight = decay.weight / pair.penalty
-        free = leaves_smooth_misfit(data.field, data.misfit(alone.sum(axis=0)), data.window)
+        free = leaves_smooth_misfit(pair.field, pair.field_misfit(), window)
         exterior, progress = "free" if free else "zero", part(progress, DECISION_SHARE, 1)
     found = pair.solve(exterior, tolerance, iterations, progress)
-    para, dia = (data.window.paste(source) * mask for source in found)
+    del pair
+    para, dia = (window.paste(source) * mask for source in found)
     return np.maximum(para, 0), np.minimum(dia, 0)
-
-
-def _decay(
-    data: Measured, r2prime: np.ndarray, mask: np.ndarray, relaxivities: tuple[float, float], weighted: float
-) -> Decay:
-    """Put R2' into ppm; weighted: variance of the field's noise (ppm2) times the weight that the user gives R2'."""
-    mean = sum(relaxivities) / 2
-    target = r2prime / np.float32(mean)
-    noise = max(noise_level(target, mask, every=True), LEAST_NOISE * float(target[mask].std()), TINY)
-    para, dia = (relaxivity / mean for relaxivity in relaxivities)
-    return Decay(data.window.cut(target), para, dia, weighted / noise**2, OUTLIER * noise)
 
 
 class _Pair:
     """Both sources under way, (2, x, y, z): ADMM with one split of their field, and two of each source.
 
-    As in `solvers.admm`, of a split only t = K x + multiplier is stored.
+    As in `solvers.admm`, of a split only t = K x + multiplier is stored. Of the field even K x is not: each slab is
+    added to t as soon as it is there.
     """
 
     def __init__(self, data: Measured, decay: Decay, penalty: float) -> None:
         """Begin from R2' alone, half of it from each source; penalty: of the gradients' split."""
-        self.data, self.decay, self.penalty = data, decay, SOURCES_PENALTY * penalty
+        self.window, self.field, self.decay = data.window, data.field, decay
+        self.penalty = SOURCES_PENALTY * penalty
         self.weight = decay.weight / self.penalty
         grid, mask = data.window.grid, data.window.mask
-        self.sources: np.ndarray | None = None
-        self.field: np.ndarray | None = None
         self.misfit, self.variation = squared_split(data.field, data.weight), variation_split(mask, SHRINKAGE, penalty)
         self.fields, self.slopes = fresh_state(grid, self.misfit), [fresh_state(grid, self.variation) for _ in range(2)]
-        half = decay.target * mask / 2
-        self.states = np.stack([half, -half])
-        alone = np.float32(penalty) * gradient_squared(grid) + np.float32(self.penalty)
-        self.systems = 1 / (alone + np.float32(2 * DATA_PENALTY) * data.kernel**2), 1 / alone
+        self.sources, self.states = (np.zeros((2, *grid.shape), np.float32) for _ in range(2))
+        for slab in slabs(grid.shape, PASS_VOXELS):
+            half = decay.target(slab) * mask[slab] / 2
+            self.states[0, slab], self.states[1, slab] = half, -half
+        self.dipole, squares = dipole_slabs(grid), gradient_squared(grid)
+        # A sum of one part along each axis, all of them 0 at the origin; copies, not to keep the whole.
+        self.squares = squares[:, :1, :1].copy(), squares[:1].copy()
 
     def solve(self, exterior: str, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:
         """Go on until the relative change of both sources falls below the tolerance, and return them."""
         progress, change = rising(progress), 1.0
         for iteration in range(iterations):
             progress(converged(change**2, tolerance**2, iteration / iterations), "")
-            before = self.sources
-            self.sources = self._step(exterior)
-            pairs = zip(self.sources, (None, None) if before is None else before, strict=True)
-            change = max(relative_change(now, old, self.data.window.mask) for now, old in pairs)
+            change = self._step(exterior)
             if change < tolerance:
                 break
         progress(1.0, "")
-        assert self.sources is not None
         return self.sources
 
-    def _step(self, exterior: str) -> np.ndarray:
-        """Return the sources that suit the splits best; their sum and their difference do not depend on each other."""
-        grid, kernel = self.data.window.grid, self.data.kernel
-        through = transform(right_side(grid, [(self.misfit, self.fields)], self.field))
-        through *= kernel
-        first, second = (transform(right) for right in self._right_sides(exterior))
-        summed = (first + second + 2 * through) * self.systems[0]
-        first -= second
-        first *= self.systems[1]
-        self.field = inverse(summed * kernel, grid.shape)
-        return np.stack([inverse((summed + first) / 2, grid.shape), inverse((summed - first) / 2, grid.shape)])
+    def field_misfit(self) -> np.ndarray:
+        """Return the field less that of the sources in the mask (x, y, z; ppm), zero outside the mask."""
+        grid, mask, out = self.window.grid, self.window.mask, np.empty_like(self.field)
+        spectrum = slabs_transformed(grid, lambda slab: (self.sources[0, slab] + self.sources[1, slab]) * mask[slab])
+
+        def subtract(slab: slice, made: np.ndarray) -> None:
+            out[slab] = (self.field[slab] - made) * mask[slab]
+
+        for slab in slabs(spectrum.shape, PASS_VOXELS):
+            spectrum[slab] *= self.dipole(slab)
+        slabs_inverted(grid, spectrum, subtract)
+        return out
+
+    def _step(self, exterior: str) -> float:
+        """Bring the sources to those that suit the splits best, and return the larger relative change of the two."""
+        grid = self.window.grid
+        sides = self._right_sides(exterior)
+        para, dia = transform(sides.pop(0)), transform(sides.pop(0))
+        through = slabs_transformed(grid, self._field_side)
+        self._solve(para, dia, through)
+
+        def advance(slab: slice, made: np.ndarray) -> None:
+            made *= OVER_RELAXATION
+            self.fields[slab] += made
+
+        slabs_inverted(grid, through, advance)
+        del through
+        return max(self._renew(source, made) for source, made in zip(self.sources, (para, dia), strict=True))
+
+    def _solve(self, para: np.ndarray, dia: np.ndarray, through: np.ndarray) -> None:
+        """Make of the right sides' spectra those of the sources and of their field, in place.
+
+        The sources' sum and their difference do not depend on each other.
+        """
+        along, across = self.squares
+        gradients, data = np.float32(self.variation.penalty), np.float32(2 * DATA_PENALTY)
+
+        def fill(slab: slice) -> None:
+            kernel, alone = self.dipole(slab), along[slab] + across
+            alone *= gradients
+            alone += np.float32(self.penalty)
+            p, d, summed = para[slab], dia[slab], through[slab]
+            summed *= 2 * kernel
+            summed += p
+            summed += d
+            summed *= np.float32(0.5) / (alone + data * kernel * kernel)
+            p -= d
+            p *= np.float32(0.5) / alone
+            np.subtract(summed, p, out=d)
+            p += summed
+            summed *= 2 * kernel
+
+        each(fill, slabs(para.shape, PASS_VOXELS))
 
     def _right_sides(self, exterior: str) -> list[np.ndarray]:
         """Bring the states to the sources and return what the splits of each source ask of it."""
-        grid, mask, ahead = self.data.window.grid, self.data.window.mask, np.float32(OVER_RELAXATION)
-        known = (None, None) if self.sources is None else self.sources
-        sides = [right_side(grid, [(self.variation, t)], x) for t, x in zip(self.slopes, known, strict=True)]
+        grid, mask, ahead = self.window.grid, self.window.mask, np.float32(OVER_RELAXATION)
+        sides = [right_side(grid, [(self.variation, t)], x) for t, x in zip(self.slopes, self.sources, strict=True)]
 
         def fill(slab: slice) -> None:
             here = self.states[:, slab]
-            if self.sources is not None:
-                here += ahead * self.sources[:, slab]
-            points = nearest_sources(here, self.decay, self.decay.target[slab], self.weight)
+            here += ahead * self.sources[:, slab]
+            points = nearest_sources(here, self.decay, self.decay.target(slab), self.weight)
             rest = here - np.where(mask[slab], points, here if exterior == "free" else np.float32(0))
-            for side, flux in zip(sides, here - 2 * rest, strict=True):
-                side[slab] += np.float32(self.penalty) * flux
+            flux = here - 2 * rest
+            flux *= np.float32(self.penalty)
+            for side, more in zip(sides, flux, strict=True):
+                side[slab] += more
             here *= 1 - ahead
-            here += ahead * rest
+            rest *= ahead
+            here += rest
 
         each(fill, slabs(grid.shape, PASS_VOXELS))
         return sides
 
+    def _field_side(self, slab: slice) -> np.ndarray:
+        """Return what the split of the field asks of a slab, as `right_side` does."""
+        here = self.fields[slab]
+        rest = self.misfit.remainder(here, slab)
+        flux = here - 2 * rest
+        flux *= self.misfit.penalty
+        here *= 1 - OVER_RELAXATION
+        rest *= OVER_RELAXATION
+        here += rest
+        return flux
 
-def nearest_sources(sources: np.ndarray, decay: Decay, target: np.ndarray, weight: float) -> np.ndarray:
-    """Return the sources near these (2, ...; ppm) that R2' asks for: of either sign, least squared distance and misfit.
+    def _renew(self, source: np.ndarray, spectrum: np.ndarray) -> float:
+        """Put what the spectrum holds in place of a source, and return the relative change in the mask."""
 
-    target: R2' there, ppm; weight: of the misfit over that of the distance. The misfit is squared up to the bound, and
-    linear beyond.
-    """
-    rise, bound, zero = np.float32(weight), np.float32(decay.bound), np.float32(0)
-    strong, weak = np.float32(decay.para), np.float32(decay.dia)
-    para, dia = sources[0], -sources[1]
+        def put(slab: slice, made: np.ndarray) -> tuple[float, float]:
+            mask, old = self.window.mask[slab], source[slab]
+            moved = made - old
+            moved *= mask
+            old[:] = made
+            made *= mask
+            return float(np.einsum(SUM_OF_PRODUCTS, made, made)), float(np.einsum(SUM_OF_PRODUCTS, moved, moved))
 
-    def pulled(misfit: np.ndarray, squared: np.float32) -> np.ndarray:
-        return np.clip(misfit * (rise / (1 + rise * squared)), -rise * bound, rise * bound)
-
-    def cost(p: np.ndarray | np.float32, q: np.ndarray | np.float32) -> np.ndarray:
-        size = np.abs(target - strong * p - weak * q)
-        squared = np.where(size < bound, size * size, bound * (2 * size - bound))
-        return (p - para) ** 2 + (q - dia) ** 2 + rise * squared
-
-    both = pulled(target - strong * para - weak * dia, strong**2 + weak**2)
-    p, q = para + strong * both, dia + weak * both
-    only_p = np.maximum(para + strong * pulled(target - strong * para, strong**2), 0)
-    only_q = np.maximum(dia + weak * pulled(target - weak * dia, weak**2), 0)
-    inside, first = (p >= 0) & (q >= 0), cost(only_p, zero) < cost(zero, only_q)
-    p = np.where(inside, p, np.where(first, only_p, zero))
-    q = np.where(inside, q, np.where(first, zero, only_q))
-    return np.stack([p, -q])
+        norm, moved = (sum(sums) for sums in zip(*slabs_inverted(self.window.grid, spectrum, put), strict=True))
+        return float(np.sqrt(moved / norm)) if norm > 0 else 0.0

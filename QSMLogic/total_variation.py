@@ -158,7 +158,10 @@ def no_sources_split(mask: np.ndarray, penalty: float) -> Split:
 def leaves_smooth_misfit(field: np.ndarray, misfit: np.ndarray, window: Window) -> bool:
     """Whether a field's misfit to sources in the mask (both ppm) has a smooth part that only background makes."""
     mask = window.mask
+    least = SMOOTH_SHARE * float(field[mask].std())
     width = [SMOOTH / size for size in window.grid.voxel_size]
-    share = np.maximum(gaussian_filter(mask.astype(np.float32), width), np.float32(0.1))
-    smooth = gaussian_filter(misfit, width) / share
-    return float(smooth[mask].std()) > SMOOTH_SHARE * float(field[mask].std())
+    misfit = gaussian_filter(misfit, width)
+    share = gaussian_filter(mask.astype(np.float32), width)
+    misfit /= np.maximum(share, np.float32(0.1), out=share)
+    del share  # methods are at their peak of memory here
+    return float(misfit[mask].std()) > least

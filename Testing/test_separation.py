@@ -13,16 +13,19 @@ from scipy.optimize import minimize
 
 from QSMLogic import metrics
 from QSMLogic.cli import main
+from QSMLogic.decay_misfit import Decay, decay_of, nearest_sources
 from QSMLogic.errors import InputError
 from QSMLogic.forward_model import field_of
 from QSMLogic.grid import Grid
 from QSMLogic.io.nifti import read_volume, write_image
+from QSMLogic.operators import Window
+from QSMLogic.parallel import slabs
 from QSMLogic.phantom import head_phantom
 from QSMLogic.pipeline import run, run_stage
 from QSMLogic.relaxivity import r2prime_from, relaxivity_at
 from QSMLogic.report.methods_text import methods_text
 from QSMLogic.settings import Settings
-from QSMLogic.source_separation import Decay, nearest_sources
+from QSMLogic.slab_transforms import slabs_inverted, slabs_transformed
 
 GRID = Grid((44, 40, 36), (2.0, 2.2, 2.6), b0_direction=(0.35, -0.25, 0.9))
 FIELD_NOISE, DECAY_NOISE = 5e-4, 1.0
@@ -168,7 +171,7 @@ def test_what_background_removal_left_is_taken_for_sources_outside(sources):
 
 def test_the_nearest_sources_are_the_least_of_the_objective():
     random = np.random.default_rng(0)
-    decay = Decay(np.zeros(1), para=1.3, dia=0.7, weight=1.0, bound=0.02)
+    decay = Decay(lambda _: target, para=1.3, dia=0.7, weight=1.0, bound=0.02)
     start = (0.1 * random.standard_normal((2, 200))).astype(np.float32)
     target = (0.15 * random.standard_normal(200)).astype(np.float32)
     for weight in (0.0, 0.3, 5.0):
@@ -183,6 +186,30 @@ def test_the_nearest_sources_are_the_least_of_the_objective():
             best = minimize(objective, [0.05, -0.05], bounds=[(0, None), (None, 0)], tol=1e-12)
             assert found[0, i] >= 0 >= found[1, i]
             assert objective(found[:, i]) <= best.fun + 1e-5
+
+
+def test_slabs_of_r2prime_are_those_of_its_window():
+    """Of a mask askew in the image, whose window goes on beyond its box."""
+    mask = np.zeros(GRID.shape, bool)
+    mask[5:36, 2:39, 4:35] = True
+    rate = np.random.default_rng(1).random(GRID.shape).astype(np.float32)
+    window = Window(mask, GRID, 0.0)
+    assert window.grid.shape[0] > 31
+    target = decay_of(window, rate.__getitem__, mask, (200.0, 100.0), 1.0).target
+    found = np.concatenate([target(slab) for slab in slabs(window.grid.shape, 5000)])
+    assert np.allclose(found, window.cut(rate / 150), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(70, 32, 36), (45, 27, 35)])
+def test_slabs_are_transformed_as_the_whole(shape):
+    image = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+    grid, back = GRID.with_shape(shape), np.empty_like(image)
+    spectrum = slabs_transformed(grid, lambda slab: image[slab])
+    assert np.abs(spectrum - np.fft.rfftn(image)).max() < 1e-5 * np.abs(spectrum).max()
+    stops = slabs_inverted(grid, spectrum, lambda slab, made: (back.__setitem__(slab, made), slab.stop)[1])
+    assert np.abs(back - image).max() < 1e-5
+    assert len(stops) > 1
+    assert stops[-1] == shape[0]
 
 
 def test_without_r2_the_same_is_found_where_the_assumption_holds(sources):

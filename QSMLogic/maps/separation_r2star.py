@@ -27,7 +27,7 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "diamagnetic sources {relaxivity_dia:g} 1/s to R2' at 3 T, in proportion to the field strength, and nothing else "
     "to add to it",
     outputs=("chi_para", "chi_dia"),
-    volumes=34.5,
+    volumes=19.0,
 )
 def separation_r2star(
     local_field: np.ndarray,
@@ -78,7 +78,7 @@ def separation_r2star(
     """
     return separated(
         local_field,
-        r2prime_from(r2star, field_strength, share, r2_without_field, r2_per_tesla),
+        lambda box: r2prime_from(r2star[box], field_strength, share, r2_without_field, r2_per_tesla),
         where_known(mask, eroded_mask),
         grid,
         weights=weights,
