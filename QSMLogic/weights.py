@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .errors import InputError
+
 GREATEST = 3.0
 """Times the mean weight: one very bright voxel does not outweigh its neighbourhood."""
 
@@ -39,3 +41,15 @@ def magnitude_weights(magnitude: np.ndarray, mask: np.ndarray, echo_times: tuple
     strength = np.sqrt(np.square(magnitude * np.asarray(echo_times, np.float32)).sum(axis=-1))
     noise = np.divide(1, strength, out=np.zeros_like(strength), where=strength > 0)
     return data_weights(noise, mask)
+
+
+def given_weights(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Bring weights (x, y, z) in any unit to a mean of 1 in the mask, which the methods' settings are relative to.
+
+    Raises InputError where one in the mask is below 0, or none is above.
+    """
+    inside = weights[mask]
+    if inside.size and (inside.min() < 0 or inside.max() == 0):
+        said = "some are below 0" if inside.min() < 0 else "all are 0"
+        raise InputError(f"The weights in the mask have to be above 0, or 0 where nothing is known, but {said}.")
+    return weights / np.float32(inside.mean()) if inside.size else weights

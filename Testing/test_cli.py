@@ -96,6 +96,17 @@ def test_every_inversion_by_itself(name, inputs, tmp_path, head):
     assert record["settings"] == {"inversion": {"method": name} | METHODS["inversion"][name].settings()}
 
 
+def test_the_unit_of_given_weights_does_not_matter(inputs, head, tmp_path):
+    made = {}
+    for unit in (1, 4096):  # a power of two: rounding stays out of it
+        file, out = tmp_path / f"weights{unit}.nii.gz", tmp_path / str(unit)
+        write_image(file, unit * head.scan.magnitude[..., -1], GEOMETRY)
+        words = ["inversion", "tv", *given(inputs, "mask", "local-field"), "--weights", str(file)]
+        assert main([*words, "--out", str(out)]) == 0
+        made[unit], _ = read_volume(out / "chimap.nii.gz")
+    assert np.abs(made[4096] - made[1]).max() < 1e-3 * made[1].std()
+
+
 @pytest.mark.parametrize("name", METHODS["background"])
 def test_every_background_method_by_itself(name, inputs, tmp_path, head):
     assert main(["background", name, *given(inputs, "mask", "total-field"), "--out", str(tmp_path / "out")]) == 0

@@ -73,6 +73,15 @@ def test_refused_masks_and_stages(inputs, tmp_path, capsys):
     field = ["background", "vsharp", *given(inputs, "total-field"), *out]
     refused(capsys, [*field, "--mask", str(tmp_path / "empty.nii.gz")], "The mask is empty: no voxel is above zero")
     refused(capsys, [*field, "--mask", str(tmp_path / "moved.nii.gz")], "origins 10 mm apart (0.1 mm is allowed)")
+    for value, said in [(0, "but all are 0"), (-1, "but some are below 0")]:
+        write_image(tmp_path / "weights.nii.gz", np.full(SHAPE, value, np.float32), GEOMETRY)
+        words = ["background", "pdf", *given(inputs, "total-field", "mask"), *out]
+        refused(
+            capsys,
+            [*words, "--weights", str(tmp_path / "weights.nii.gz")],
+            f"weights in the mask have to be above 0, or 0 where nothing is known, {said}",
+        )
+        (tmp_path / "weights.nii.gz").unlink()
     refused(capsys, field, "mask")
     refused(capsys, ["background", "vsharp", *given(inputs, "mask"), *out], "total")
     refused(capsys, ["inversion", "tkd", *out], "No image is given")

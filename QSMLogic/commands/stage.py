@@ -21,6 +21,7 @@ from ..progress import Progress, part
 from ..report.provenance import provenance
 from ..report.sidecar import sidecar
 from ..settings import Settings, Step
+from ..weights import given_weights
 from .arguments import (
     RAW,
     add_command,
@@ -41,7 +42,7 @@ MAPS = {
     "field_noise": "noise of the total field, ppm",
     "residual": "phase noise that the misfit of the echoes shows, rad",
     "local_field": "local field, ppm",
-    "weights": "weight of every voxel",
+    "weights": "weight of every voxel, in any unit",
     "chi": "susceptibility, ppm",
     "eroded_mask": "where the susceptibility is known: voxels above 0",
     "r2": "R2 map, 1/s",
@@ -166,10 +167,12 @@ def _said(steps: Mapping[str, Step], loaded: Loaded) -> str:
 
 
 def _with_mask(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data with the mask that the user gave, where the images hold values."""
+    """Return the data with the mask that the user gave, where the images hold values, and weights for it."""
     if "given_mask" not in data:
         return dict(data)
-    return {**data, "mask": data["given_mask"] & data.get("valid", True)}
+    mask = data["given_mask"] & data.get("valid", True)
+    weights = {"weights": given_weights(data["weights"], mask)} if "weights" in data else {}
+    return {**data, "mask": mask, **weights}
 
 
 def _compute(
