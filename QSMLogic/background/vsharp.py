@@ -65,7 +65,8 @@ def vsharp(
             f"V-SHARP: Smallest radius = {min_radius:g} mm is above Largest radius = {max_radius:g} mm: lower it."
         )
     window = window_of_balls(mask, grid)
-    balls = _Balls(_shells(window, np.arange(max_radius, min_radius - 1e-6, -step)))
+    radii = np.arange(max_radius, min_radius - 1e-6, -step)
+    balls = _Balls(_shells(window, radii, part(progress, 0, 0.1, "spherical means")))
     smooth = _SmoothPart(balls, window)
     local = minimal_residuals(
         balls.high_pass,
@@ -187,11 +188,12 @@ def _lowest(kernel: np.ndarray, shape: list[int]) -> np.ndarray:
     return kernel[np.ix_(rows, columns, np.arange(shape[2] // 2 + 1))]
 
 
-def _shells(window: Window, radii: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _shells(window: Window, radii: np.ndarray, progress: Progress) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each radius: the voxels for which it is the largest whose ball lies in the mask, and the ball's spectrum."""
     shells, free = [], window.mask.copy()
     spectrum = transform(window.mask.astype(np.float32))
-    for radius in radii:
+    for i, radius in enumerate(radii):
+        progress(i / len(radii), "")
         mean = ball(window.grid, float(radius))
         where = free & fits(window, mean, spectrum)
         if where.any():
