@@ -96,6 +96,13 @@ def test_vsharp_keeps_no_voxel_whose_ball_is_itself():
     assert np.array_equal(eroded, np.pad(np.ones((16, 14, 12), bool), 4))
 
 
+def test_vsharp_keeps_what_the_smallest_radius_keeps_whatever_the_step():
+    field, mask = np.ones(THICK.shape, np.float32), ellipsoid(THICK)
+    _, smallest = vsharp(field, mask, THICK, max_radius=3.2, min_radius=3.2)
+    _, eroded = vsharp(field, mask, THICK, max_radius=12, min_radius=3.2, step=5)
+    assert np.array_equal(eroded, smallest)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_vsharp_does_not_depend_on_the_end_from_which_an_axis_is_counted(axis):
     """The larger voxels on which it solves for what is smooth have to lie alike at both ends of the mask."""

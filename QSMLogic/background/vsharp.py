@@ -25,6 +25,9 @@ COARSENED = 3
 MOSTLY = 0.501
 """Share of a coarse voxel in the eroded mask from which it belongs to it; of just a half, rounding would decide."""
 
+ROUNDING = 1e-6
+"""mm; radii that differ by less are one."""
+
 COARSE_TOLERANCE, COARSE_ITERATIONS = 0.02, 50
 """Fall of the residual on the coarse voxels, reached in 5 to 15 iterations; less makes more on the fine ones."""
 
@@ -65,7 +68,7 @@ def vsharp(
             f"V-SHARP: Smallest radius = {min_radius:g} mm is above Largest radius = {max_radius:g} mm: lower it."
         )
     window = window_of_balls(mask, grid)
-    radii = np.arange(max_radius, min_radius - 1e-6, -step)
+    radii = np.append(np.arange(max_radius, min_radius + ROUNDING, -step), min_radius)
     balls = _Balls(_shells(window, radii, part(progress, 0, 0.1, "spherical means")))
     smooth = _SmoothPart(balls, window)
     local = minimal_residuals(
