@@ -95,6 +95,7 @@ def _magnitude_weights(
     magnitude: np.ndarray, near: tuple[slice, ...], far: tuple[slice, ...], bright: np.float32
 ) -> np.ndarray:
     weak, strong = np.minimum(magnitude[near], magnitude[far]), np.maximum(magnitude[near], magnitude[far])
+    weak = np.maximum(weak, 0)  # interpolation makes a magnitude negative
     strong = np.maximum(strong, np.finfo(np.float32).tiny)
     half = bright / 2
     coherence = weak / strong

@@ -65,3 +65,12 @@ def test_a_run_maps_it_with_a_side_car(phantom):
     assert file_of("voxel_quality") == "voxelquality.nii.gz"
     assert "between the first two echoes" in sidecar("voxel_quality", settings, 4)["Description"]
     assert "echoes" not in sidecar("voxel_quality", settings, 1)["Description"]
+
+
+def test_a_negative_magnitude_is_no_signal():
+    phase, every = wrapped(ramp(TIMES) + 0.1), np.ones(SHAPE, bool)
+    magnitude = np.ones((*SHAPE, 2), np.float32)
+    magnitude[8:12, 8:12, 8:12] = 0
+    expected = quality_of(phase, every, TIMES, magnitude)
+    magnitude[8:12, 8:12, 8:12] = -3
+    assert np.array_equal(quality_of(phase, every, TIMES, magnitude), expected)

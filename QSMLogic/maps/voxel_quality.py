@@ -15,10 +15,10 @@ from ..registry import ONE_ECHO, method
     outputs=("voxel_quality",),
     cite=("Dymerska2021",),
     sentence="The quality of the phase was mapped as the mean of ROMEO's weights of the edges that meet in a voxel, "
-    "which judge coherence in space and between the first two echoes, and the magnitude",
+    "which judge coherence in space and between the first two echoes, and the magnitude where one was given",
     otherwise={
         ONE_ECHO: "The quality of the phase was mapped as the mean of ROMEO's weights of the edges that meet in a "
-        "voxel, which judge coherence in space and the magnitude"
+        "voxel, which judge coherence in space and the magnitude, where one was given"
     },
     volumes=8,
 )
