@@ -295,7 +295,7 @@ def test_r2prime_is_the_difference_where_both_are_known():
     ],
     ids=["T2 in ms", "T2 in s", "R2 in 1/ms", "negative", "nothing"],
 )
-@pytest.mark.parametrize("field_strength", [1.5, 3.0, 7.0])
+@pytest.mark.parametrize("field_strength", [1.5, 3.0])
 def test_an_r2_map_that_cannot_be_one_in_1_per_s_is_refused(field_strength, wrong, said):
     head = head_phantom((24, 28, 20), (8.0, 7.5, 10.0), field_strength=field_strength)
     with np.errstate(divide="ignore"), pytest.raises(InputError, match=said):

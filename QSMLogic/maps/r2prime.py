@@ -12,7 +12,7 @@ LEAST_R2 = 0.2
 """1/s; a T2 of 5 s, longer than that of water: a map whose median is lower holds T2 in s, or R2 in 1/ms."""
 
 MOST_OF_R2STAR = 1.1
-"""R2 over R2*, of the medians: it cannot be above 1 but by errors of both, and T2 in ms is far above it."""
+"""R2 over R2*, of the medians: it cannot be above 1 but by errors of both, and T2 in ms is far above it up to 3 T."""
 
 
 @method(
@@ -32,7 +32,8 @@ def r2prime(r2star: np.ndarray, r2: np.ndarray, mask: np.ndarray, *, progress: P
 
     Source: Yablonskiy1994.
 
-    Notes: both maps have their errors, so it is noisy where it is small, and holding it at 0 raises its mean there.
+    Notes: both maps have their errors, so it is noisy where it is small, and holding it at 0 raises its mean there. At
+    7 T, T2 in ms is as large a number as R2 in 1/s, and cannot be told from it.
     """
     progress(0.0, "difference")
     known = mask & np.isfinite(r2) & (r2 > 0)
