@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_erosion
+from scipy.ndimage import binary_dilation
 
 from ..device import fetched, library, placed
-from ..errors import InputError
 from ..grid import Grid
 from ..operators import Window, convolve, gradient_squared
+from ..phase_laplacian import with_all_neighbours
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
@@ -53,9 +53,7 @@ def iharperella(
     Outside, the Laplacian is chosen on the voxels next to those inside: what lies further out makes no other fields.
     """
     window = Window(mask, grid, MARGIN)
-    eroded = binary_erosion(window.mask)
-    if not eroded.any():
-        raise InputError("iHARPERELLA: no voxel of the mask has all its neighbours in it. Check the mask.")
+    eroded = with_all_neighbours(window.mask, "iHARPERELLA")
     shell = binary_dilation(eroded) & ~eroded
     laplacian = gradient_squared(window.grid)
     source = convolve(window.cut(total_field) * window.mask, laplacian)
