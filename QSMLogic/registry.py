@@ -24,7 +24,8 @@ CHOSEN = "chosen automatically"
 """How a parameter left to the method reads in a text."""
 
 ONE_ECHO = "one echo"
-"""When a method says another sentence; other occasions are a switch that is on, by its name, or "not" and its name."""
+"""When a method says another sentence; other occasions are a switch that is on, by its name, or "not" and its name, and
+a choice, as "name=value"."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Method:
     label: str
     function: Callable[..., Any]
     cite: tuple[str, ...]
+    cite_if: Mapping[str, str]
+    """References that are cited on one occasion only, with the occasion: a switch or a choice (see ONE_ECHO)."""
     sentence: str
     otherwise: Mapping[str, str]
     """Sentences to say instead, by the occasion (see ONE_ECHO); the first that applies is said."""
@@ -169,12 +172,16 @@ class Method:
         echoes: how many there are, where it is known; words: what to say in place of a parameter's value, by its name.
         """
         values = self.settings(**chosen)
-        occasions = {ONE_ECHO} if echoes == 1 else set()
-        occasions |= {name if value else f"not {name}" for name, value in values.items() if isinstance(value, bool)}
+        occasions = _occasions(values) | ({ONE_ECHO} if echoes == 1 else set())
         sentence = next((said for when, said in self.otherwise.items() if when in occasions), self.sentence)
         unset = {p.name: p.info.unset for p in self.parameters}
         told = {name: unset[name] if value is None else value for name, value in values.items()} | dict(words or {})
         return sentence.format(**told)
+
+    def cited(self, **chosen: Any) -> tuple[str, ...]:
+        """Return the keys of the references that these settings call for."""
+        occasions = _occasions(self.settings(**chosen))
+        return tuple(key for key in self.cite if key not in self.cite_if or self.cite_if[key] in occasions)
 
     @property
     def summary(self) -> str:
@@ -192,6 +199,7 @@ def method(
     label: str,
     cite: tuple[str, ...],
     sentence: str,
+    cite_if: Mapping[str, str] = MappingProxyType({}),
     otherwise: Mapping[str, str] = MappingProxyType({}),
     volumes: float = MOST_VOLUMES,
     outputs: tuple[str, ...] = (),
@@ -203,7 +211,8 @@ def method(
 
     Data come first and are bound by name (`total_field`, `mask`, `grid`, ...); one with a default of None is optional.
     Parameters are keyword-only, annotated with a `Param`. `progress` is passed to every method. outputs: the names of
-    what it returns, in a stage that leaves them to its methods; fewest_echoes, needed_by and on_gpu: see `Method`.
+    what it returns, in a stage that leaves them to its methods; cite_if, fewest_echoes, needed_by and on_gpu: see
+    `Method`.
     """
 
     def register(function: Callable) -> Callable:
@@ -229,6 +238,7 @@ def method(
             label=label,
             function=function,
             cite=cite,
+            cite_if=MappingProxyType(dict(cite_if)),
             sentence=sentence,
             otherwise=MappingProxyType(dict(otherwise)),
             volumes=volumes,
@@ -255,10 +265,18 @@ def refuse_few_echoes(label: str, fewest: int, echoes: int) -> None:
         raise InputError(f"{label} needs {fewest} echoes or more, and {there}: leave it out, or take another method.")
 
 
+def _occasions(values: Mapping[str, Any]) -> set[str]:
+    """Return what settings are an occasion for: switches that are on or off, and choices."""
+    switches = {name if value else f"not {name}" for name, value in values.items() if isinstance(value, bool)}
+    return switches | {f"{name}={value}" for name, value in values.items() if isinstance(value, str)}
+
+
 def _refuse_unknown_words(record: Method) -> None:
-    """Raise TypeError where a sentence, or the occasion of one, names what the method does not have."""
+    """Raise TypeError where a sentence, or an occasion, names what the method does not have."""
     named = set(re.findall(r"{(\w+)", " ".join([record.sentence, *record.otherwise.values()])))
-    named |= {occasion.removeprefix("not ") for occasion in record.otherwise} - {ONE_ECHO}
+    occasions = (set(record.otherwise) - {ONE_ECHO}) | set(record.cite_if.values())
+    named |= {occasion.removeprefix("not ").partition("=")[0] for occasion in occasions}
+    named |= record.cite_if.keys() - set(record.cite)
     unknown = named - {p.name for p in record.parameters}
     if unknown:
         raise TypeError(f"the sentence of {record.name} names {', '.join(sorted(unknown))}, which it does not have")

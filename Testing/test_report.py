@@ -217,3 +217,26 @@ def test_a_switch_is_told_in_words():
         for echoes in (None, 1, 3):
             within = method.described(echoes)[1:]  # "True SWI" may begin a sentence
             assert not re.search(r"\b(True|False|None)\b", within), method.name
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "called_for", "left_out"),
+    [
+        ("swi", {}, "Schofield2003", "Reichenbach1997"),
+        ("swi", {"phase_filter": "homodyne"}, "Reichenbach1997", "Schofield2003"),
+        ("swi", {"phase_filter": "homodyne"}, "Haacke2004", "Tustison2010"),
+        ("swi", {"bias_correction": "true"}, "Tustison2010", "Reichenbach1997"),
+        ("clear_swi", {}, "Tustison2010", "Reichenbach1997"),
+        ("clear_swi", {"bias_correction": "false"}, "Schofield2003", "Tustison2010"),
+        ("r2star_arlo", {}, "FernandezSeara2000", "Salvador2005"),
+        ("r2star_arlo", {"gradient_correction": "false"}, "Pei2015", "FernandezSeara2000"),
+    ],
+)
+def test_what_was_not_done_is_not_cited(name, chosen, called_for, left_out):
+    changes = {"maps.method": name} | {f"maps.{key}": value for key, value in chosen.items()}
+    settings = Settings.preset().changed(changes)
+    text, entries = methods_text(settings), references_cited(settings)
+    assert references()[called_for].printed() in text
+    assert references()[left_out].printed() not in text
+    assert f"{{{called_for}," in entries
+    assert f"{{{left_out}," not in entries

@@ -29,6 +29,7 @@ SHARPNESS = 2.0
     label="CLEAR-SWI",
     outputs=("swi", "swi_phase", "swi_projection"),
     cite=("Eckstein2021", "Schofield2003", "Tustison2010"),
+    cite_if={"Tustison2010": "bias_correction"},
     sentence="Susceptibility-weighted images were made with CLEAR-SWI from all echoes (Laplacian unwrapping, high-pass "
     "filter that halves waves of {wavelength:g} mm, sigmoid mask of strength {strength:g}; magnitude corrected by N4) "
     "and projected over {thickness:g} mm ({extreme} intensity)",
@@ -73,6 +74,7 @@ def clear_swi(
 
     Notes: The mask falls from 1 to 0 about the typical positive phase, however small that is: where echoes are so early
     that the phase is noise and ringing, these are what it shows. Take SWI, whose mask is in rad, or tSWI there.
+    In a run the phase is that without its offset.
     """
     progress(0, "magnitude")
     even = echoes_together(magnitude, [*range(magnitude.shape[3])]) * mask

@@ -20,6 +20,7 @@ FEWEST = 3
     stage="maps",
     label=LABEL,
     cite=("Pei2015", "FernandezSeara2000"),
+    cite_if={"FernandezSeara2000": "gradient_correction"},
     sentence="R2* was computed from the magnitude by auto-regression on linear operations (ARLO), after the dephasing "
     "by gradients of the total field across a voxel had been undone",
     otherwise={
@@ -46,9 +47,9 @@ def r2star_arlo(
 
     Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s, three or more; total_field
     (x, y, z) ppm and field_strength T, for the gradient correction.
-    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s; t2star s; r2star_misfit, what the fit leaves over
-    the signal. Raises: InputError where the mask is empty, the echoes are fewer than three, or the correction lacks
-    the field.
+    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s, at most 2000; t2star s, at most 1;
+    r2star_misfit, what the fit leaves over the signal.
+    Raises: InputError where the mask is empty, the echoes are fewer than three, or the correction lacks the field.
 
     Source: Pei2015, with the erratum of 2019.
 

@@ -20,6 +20,7 @@ FEWEST = 2
     stage="maps",
     label=LABEL,
     cite=("Salvador2005", "FernandezSeara2000"),
+    cite_if={"FernandezSeara2000": "gradient_correction"},
     sentence="R2* was the slope of a line fitted to the logarithm of the magnitude, weighted by its square, after the "
     "dephasing by gradients of the total field across a voxel had been undone",
     otherwise={
@@ -46,9 +47,9 @@ def r2star_loglinear(
 
     Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s, two or more, in any spacing;
     total_field (x, y, z) ppm and field_strength T, for the gradient correction.
-    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s; t2star s; r2star_misfit, what the fit leaves over
-    the signal, 0 with two echoes. Raises: InputError where the mask is empty, there is one echo, or the correction
-    lacks the field.
+    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s, at most 2000; t2star s, at most 1;
+    r2star_misfit, what the fit leaves over the signal, 0 with two echoes.
+    Raises: InputError where the mask is empty, there is one echo, or the correction lacks the field.
 
     Source: Salvador2005, of the weights: a logarithm's variance is that of the signal over its square.
 

@@ -40,6 +40,7 @@ DAMPING, EASED, RAISED = 1e-3, 0.1, 10.0
     stage="maps",
     label=LABEL,
     cite=("Feng2013", "FernandezSeara2000"),
+    cite_if={"FernandezSeara2000": "gradient_correction"},
     sentence="R2* was fitted by nonlinear least squares to the mean that Rician noise gives the magnitude (standard "
     "deviation of the noise: {noise}), with the dephasing by gradients of the total field across a voxel",
     otherwise={
@@ -71,8 +72,9 @@ def r2star_nonlinear(
 
     Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s, two or more, in any spacing;
     total_field (x, y, z) ppm and field_strength T, for the gradient correction.
-    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s; t2star s; r2star_misfit, what the fit leaves over
-    the signal. Raises: InputError where the mask is empty, there is one echo, or the correction lacks the field.
+    Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s, at most 2000; t2star s, at most 1;
+    r2star_misfit, what the fit leaves over the signal.
+    Raises: InputError where the mask is empty, there is one echo, or the correction lacks the field.
 
     Source: Feng2013, the first moment, with one coil.
 

@@ -19,15 +19,19 @@ from ..weighting import Weighting, echo_choice, phase_weight
     stage="maps",
     label="SWI",
     outputs=("swi", "swi_phase", "swi_projection"),
-    cite=("Haacke2004", "Quinn2014", "Schofield2003"),
+    cite=("Haacke2004", "Quinn2014", "Schofield2003", "Reichenbach1997", "Tustison2010"),
+    cite_if={
+        "Schofield2003": "phase_filter=unwrapped",
+        "Reichenbach1997": "phase_filter=homodyne",
+        "Tustison2010": "bias_correction",
+    },
     sentence="Susceptibility-weighted images were made from the high-pass filtered phase ({phase_filter}; waves of "
     "{wavelength:g} mm halved) with a {weighting} mask of power {power:g} (echo: {echo}) and "
     "projected over {thickness:g} mm ({extreme} intensity)",
     otherwise={
-        "bias_correction": "Susceptibility-weighted images were made from the magnitude, corrected for shading by N4 "
-        "(Tustison et al., 2010), and the high-pass filtered phase ({phase_filter}; waves of {wavelength:g} mm halved) "
-        "with a {weighting} mask of power {power:g} (echo: {echo}) and projected over "
-        "{thickness:g} mm ({extreme} intensity)"
+        "bias_correction": "Susceptibility-weighted images were made from the magnitude, corrected for shading by N4, "
+        "and the high-pass filtered phase ({phase_filter}; waves of {wavelength:g} mm halved) with a {weighting} mask "
+        "of power {power:g} (echo: {echo}) and projected over {thickness:g} mm ({extreme} intensity)"
     },
     volumes=20,
 )
@@ -82,7 +86,7 @@ def swi(
     its angle to the main field and goes on outside it: tSWI, which is made of the susceptibility, is free of both. What
     lies outside the mask is left out: the phase of bone and air is noise, which no filter should draw into the brain,
     and the dark skull would be all that a minimum projection shows. Where sinuses or scalp matter, give a mask that
-    holds them.
+    holds them. In a run the phase is that without its offset.
     """
     progress(0, "filter")
     chosen = echo_choice(magnitude, echo)

@@ -41,7 +41,7 @@ def methods_text(
             if stage == "referencing" and reference:
                 words["label"] = reference
             said = method.described(echoes, words, **step.parameters)
-            marks = ", ".join(str(number[key]) for key in method.cite)
+            marks = ", ".join(str(number[key]) for key in method.cited(**step.parameters))
             sentences.append(f"{said} [{marks}]" if marks else said)
     sentences += [TWO_PASS] if settings.two_pass else []
     sentences += facts
@@ -57,5 +57,5 @@ def references_cited(settings: Settings) -> str:
 
 def cited(settings: Settings) -> tuple[str, ...]:
     """Return the keys of the references of a run, in the order in which they are cited."""
-    methods = [METHODS[stage][step.method] for stage in settings.stages for step in settings.steps(stage)]
-    return tuple(dict.fromkeys(key for method in methods for key in method.cite))
+    steps = [(METHODS[stage][step.method], step) for stage in settings.stages for step in settings.steps(stage)]
+    return tuple(dict.fromkeys(key for method, step in steps for key in method.cited(**step.parameters)))
