@@ -22,6 +22,7 @@ from .registry import refuse_few_echoes
 from .roi import Reference
 from .scan import Scan
 from .settings import Settings, Step
+from .weighting import refuse_absent_echo
 from .weights import data_weights, magnitude_weights
 
 SHARE = {
@@ -99,7 +100,10 @@ def run(
     (x, y, z) int, for a reference region; r2 (x, y, z) 1/s, for further maps. Raises InputError where the input or a
     setting cannot be used, Cancelled where progress asks for it.
     """
-    job = _Job(scan, settings, {"given_mask": given_mask, "labels": labels, "r2": r2}, progress)
+    given = {"given_mask": given_mask, "labels": labels, "r2": r2}
+    for name, image in given.items():
+        scan.refuse_other_shape(name, image)
+    job = _Job(scan, settings, given, progress)
     job.refuse_missing()
     check_memory(memory_needed(scan.grid.shape, scan.echoes, settings))
     job.make_mask()
@@ -149,11 +153,12 @@ def run_stage(
 
 def _refuse(record: Method, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raise InputError where a method lacks data or echoes."""
+    values = record.settings(**parameters)
     if data.get("echo_times") is not None:
         refuse_few_echoes(record.label, record.fewest_echoes, len(data["echo_times"]))
+        refuse_absent_echo(values.get("echo"), len(data["echo_times"]))
     if missing := _in_words(record.inputs, data):
         raise InputError(f"{record.label} needs {missing}, which is not given.")
-    values = record.settings(**parameters)
     for switch, names in record.needed_by.items():
         missing = _in_words(names, data)
         if values[switch] and missing:

@@ -76,6 +76,12 @@ class Scan:
         """Number of echoes."""
         return len(self.echo_times)
 
+    def refuse_other_shape(self, name: str, image: np.ndarray | None) -> None:
+        """Raise InputError where an image is there and does not have the scan's shape (x, y, z)."""
+        shape = self.grid.shape
+        if image is not None and np.shape(image) != shape:
+            raise InputError(f"{name} has shape {np.shape(image)}, but the scan {shape}: resample it onto the scan.")
+
 
 def _four_dimensional(array: np.ndarray, name: str) -> np.ndarray:
     """Return a float32 copy as (x, y, z, echo)."""

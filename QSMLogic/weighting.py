@@ -45,11 +45,14 @@ def echo_choice(magnitude: np.ndarray, echo: int | None) -> list[int]:
     Raises InputError where there is no such echo.
     """
     echoes = magnitude.shape[-1]
-    if echo is None:
-        return list(range(echoes))
-    if echo > echoes:
+    refuse_absent_echo(echo, echoes)
+    return list(range(echoes)) if echo is None else [echo - 1]
+
+
+def refuse_absent_echo(echo: int | None, echoes: int) -> None:
+    """Raise InputError where an echo, counted from 1, is asked for that is not there; None: all are."""
+    if echo is not None and echo > echoes:
         raise InputError(f"Echo {echo} is asked for, but there are {echoes}: choose one from 1 to {echoes}, or all.")
-    return [echo - 1]
 
 
 def echoes_together(magnitude: np.ndarray, chosen: list[int]) -> np.ndarray:

@@ -254,3 +254,20 @@ def test_what_a_method_chose_is_told(head, quick):
     chosen, given = (run(head.scan, s, given_mask=head.mask) for s in (settings, again))
     np.testing.assert_allclose(chosen.maps["chi"], given.maps["chi"], atol=1e-6)
     assert not given.chosen
+
+
+@pytest.mark.parametrize("name", ["given_mask", "labels", "r2"])
+def test_an_image_of_another_shape_is_refused_at_once(head, quick, name):
+    heard = []
+    with pytest.raises(InputError, match=f"{name} has shape .* resample it onto the scan"):
+        run(head.scan, quick, **{name: head.r2[:-1]}, progress=lambda fraction, message: heard.append(message))
+    assert not heard
+
+
+@pytest.mark.parametrize("name", ["swi", "tswi", "smwi"])
+def test_an_echo_that_is_not_there_is_refused_at_once(head, quick, name):
+    heard, absent = [], head.scan.echoes + 1
+    settings = quick.changed({"maps.method": name, "maps.echo": str(absent)})
+    with pytest.raises(InputError, match=f"Echo {absent} is asked for, but there are"):
+        run(head.scan, settings, progress=lambda fraction, message: heard.append(message))
+    assert not heard
