@@ -73,6 +73,13 @@ def test_msmv_refuses_bounds_that_cross():
         msmv(OUTSIDE, INSIDE, GRID, lowest=5.0)
 
 
+def test_msmv_refuses_a_ball_that_fits_nowhere_before_the_long_projection():
+    heard: list[float] = []
+    with pytest.raises(InputError, match="mSMV: no ball of Radius = 40 mm"):
+        msmv(OUTSIDE, INSIDE, GRID, radius=40.0, progress=lambda fraction, _: heard.append(fraction))
+    assert not heard
+
+
 @pytest.mark.parametrize(("method", "left", "deep", "all_over"), [(msmv, 0.02, 25, 36), (harperella, 0.002, 3, 15)])
 def test_outside_sources_go_and_inside_sources_stay(method, left, deep, all_over):
     background, where = method(OUTSIDE, INSIDE, GRID)

@@ -74,6 +74,8 @@ def msmv(
     """
     if lowest > highest:
         raise InputError(f"mSMV: Lowest = {lowest:g} is above Highest = {highest:g}: lower it.")
+    window = Window(mask, grid, radius)
+    kernel, inner = high_pass(window, radius, "mSMV")
     local = without_outside_sources(
         total_field,
         mask,
@@ -83,8 +85,6 @@ def msmv(
         iterations=iterations,
         progress=part(progress, 0, 0.85, "fitting outside sources"),
     )
-    window = Window(mask, grid, radius)
-    kernel, inner = high_pass(window, radius, "mSMV")
 
     def filtered(field: np.ndarray) -> np.ndarray:
         field = convolve(field, kernel)
