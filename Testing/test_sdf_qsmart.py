@@ -94,6 +94,20 @@ def test_widths_in_the_wrong_order_are_refused():
         sdf(np.zeros(GRID.shape, np.float32), head(), GRID, min_width=9.0)
 
 
+def test_qsmart_refuses_widths_in_the_wrong_order_before_it_computes():
+    heard: list[float] = []
+    with pytest.raises(InputError, match="7 mm, is above the largest, 6 mm"):
+        qsmart(
+            np.zeros(GRID.shape, np.float32),
+            head(),
+            GRID,
+            dark_tube(),
+            min_width=7.0,
+            progress=lambda f, _: heard.append(f),
+        )
+    assert not heard
+
+
 @pytest.mark.parametrize("shading", [0.0, 0.5])
 def test_a_tube_is_found_and_a_sheet_is_not(shading):
     magnitude = dark_tube(shading)

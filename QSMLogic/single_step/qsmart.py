@@ -97,13 +97,13 @@ def qsmart(
         )
         return local, chi
 
+    whole = Widths(width, min_width, PROXIMITY, CURVATURE)
+    tissue = Widths(tissue_width, min_width, TISSUE_PROXIMITY, CURVATURE, VESSEL_PROXIMITY)
     found = vessels_in(magnitude, mask, grid, vessel_radius, part(progress, 0, FOUND))
-    widths = Widths(width, min_width, PROXIMITY, CURVATURE)
-    local, chi = stage(widths, None, mask, part(progress, FOUND, HALFWAY, "whole mask"))
+    local, chi = stage(whole, None, mask, part(progress, FOUND, HALFWAY, "whole mask"))
     in_vessels = chi[found]
     del chi
-    widths = Widths(tissue_width, min_width, TISSUE_PROXIMITY, CURVATURE, VESSEL_PROXIMITY)
-    _, chi = stage(widths, found, mask & ~found, part(progress, HALFWAY, 0.98, "tissue"))
+    _, chi = stage(tissue, found, mask & ~found, part(progress, HALFWAY, 0.98, "tissue"))
     chi[found] = in_vessels
     chi[found] += _offset(chi, found, measured(local, mask, grid, None))
     progress(1.0, "")
