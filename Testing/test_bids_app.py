@@ -325,6 +325,14 @@ def test_a_data_set_without_masks_or_segmentations_is_refused_before_the_work(on
     assert files_of(out) == before
 
 
+def test_a_map_that_needs_an_r2_map_is_refused_before_the_work(one, capsys):
+    root, out = one
+    before = files_of(out)
+    assert bids(root, out, "--maps", "r2star_loglinear", "r2prime") == 1
+    assert "R2' needs an R2 map, which qsm bids does not take" in capsys.readouterr().err
+    assert files_of(out) == before
+
+
 def test_an_address_without_a_port_is_refused_at_once(one, capsys):
     root, out = one
     assert bids(root, out, "--scheduler", "head-node") == 1

@@ -174,6 +174,16 @@ def test_regions(inputs, tmp_path, head, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
+def test_regions_are_in_the_unit_of_the_map(inputs, head, tmp_path):
+    table, image = tmp_path / "table.csv", tmp_path / "r2starmap.nii.gz"
+    write_image(image, head.r2star, read_volume(inputs / "labels.nii.gz")[1])
+    (tmp_path / "r2starmap.json").write_text('{"Units": "1/s"}', "utf-8")
+    words = ["roi", "--chi", str(image), "--labels", str(inputs / "labels.nii.gz"), "--out", str(table), "--force"]
+    for more, unit in (([], "1/s"), (["--unit", "Hz"], "Hz")):
+        assert main([*words, *more]) == 0
+        assert {row["unit"] for row in csv.DictReader(table.read_text().splitlines())} == {unit}
+
+
 def test_a_voxel_without_a_value_stays_excluded_when_the_map_is_referenced(inputs, head, tmp_path):
     chi = head.chi * head.mask
     x, y, z = np.argwhere((head.labels == 3) & head.mask)[0]

@@ -24,6 +24,7 @@ from ..io.parameters import DATA_SET
 from ..io.phase_scale import SCALES, PhaseScale
 from ..io.sources import Sources
 from ..io.writing import FILES
+from ..methods import METHODS
 from ..scan import checked_field_strength
 from .arguments import Parser, add_command
 from .chosen import add_settings, chosen_settings
@@ -122,7 +123,10 @@ def _work(args: argparse.Namespace) -> None:
 
 
 def _refuse_useless(plan: Plan) -> None:
-    """Raise InputError where masks or segmentations are asked for and there are none: a typing error costs days."""
+    """Raise InputError where masks, segmentations or maps are asked for and cannot be: a typing error costs days."""
+    for method in (METHODS["maps"][step.method] for step in plan.settings.maps):
+        if "r2" in method.inputs:
+            raise InputError(f"{method.label} needs an R2 map, which qsm bids does not take: make that map by qsm run.")
     for flag, folder, kind in (("--mask-from", plan.masks, "brain_mask"), ("--labels-from", plan.labels, SUFFIX)):
         if folder is not None and not any(folder.glob(f"sub-*/**/*{kind}.nii*")):
             raise InputError(f"{flag} {folder}: there are no images sub-*/.../*{kind}.nii.gz: name a data set of them.")

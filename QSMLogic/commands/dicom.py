@@ -19,7 +19,7 @@ from ..io.dicom.quantity import QUANTITIES, UNITS
 from ..io.dicom.source import on_same_voxels
 from ..io.dicom.writing import write_series
 from ..io.nifti import NIFTI_ENDINGS, Geometry, read_volume
-from ..io.writing import FILES, PROVENANCE
+from ..io.writing import FILES, PROVENANCE, sidecar_beside, unit_said
 from ..report.provenance import fingerprint
 from ..settings import Settings
 from .arguments import add_command
@@ -96,16 +96,15 @@ def _ours(path: Path) -> bool:
 
 def _unit(args: argparse.Namespace) -> str | None:
     """Return the unit of a map's values: the one a user names, or that of its side-car, None where neither says it."""
-    beside = args.map.with_name(f"{_stem(args.map)}.json")
-    content = read_document(beside) if beside.is_file() else None
-    said = content.get("Units") if isinstance(content, dict) else None
+    said = unit_said(args.map)
     if said is None:
         return args.unit
     if said not in UNITS and args.unit is None:
         raise InputError(f"{args.map.name} is in {said}, which is none of {listed(UNITS)}: convert it.")
     if args.unit not in (None, said):
-        raise InputError(f"--unit {args.unit}, but the side-car says {said}: leave --unit out, or mend {beside.name}.")
-    return str(said)
+        mend = f"leave --unit out, or mend {sidecar_beside(args.map).name}"
+        raise InputError(f"--unit {args.unit}, but the side-car says {said}: {mend}.")
+    return said
 
 
 def _stem(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`qsm roi`: numbers of a susceptibility map per region, as a CSV table."""
+"""`qsm roi`: numbers of a map per region, as a CSV table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..io.nifti import read_labels, read_volume, refuse_other_geometry
 from ..io.outputs import whole_file
+from ..io.writing import unit_said
 from ..roi import read_names, reference_called, region_statistics, write_table
 from .arguments import add_command
 
@@ -18,7 +19,8 @@ from .arguments import add_command
 def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(commands, "roi", _work, "Measure a map in the regions of a label image.")
-    parser.add_argument("--chi", type=Path, required=True, metavar="FILE", help="susceptibility map, ppm")
+    parser.add_argument("--chi", type=Path, required=True, metavar="FILE", help="susceptibility map, or another")
+    parser.add_argument("--unit", help="of its values (default: what its side-car says, else ppm)")
     parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="label image, 0 for background")
     parser.add_argument("--names", type=Path, metavar="FILE", help="names of the labels: CSV (label, name) or JSON")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="where the map is valid (default: where it is not 0)")
@@ -36,6 +38,7 @@ def _work(args: argparse.Namespace) -> None:
     _refuse_place(args.out, force=args.force)
     names = {} if args.names is None else read_names(args.names)
     chi, geometry = read_volume(args.chi)
+    unit = args.unit or unit_said(args.chi) or "ppm"
     labels, other = read_labels(args.labels)
     refuse_other_geometry(str(args.chi), geometry, str(args.labels), other)
     mask = np.isfinite(chi) & (chi != 0)
@@ -49,7 +52,7 @@ def _work(args: argparse.Namespace) -> None:
     rows = region_statistics(chi, labels, geometry.grid(), names=names, mask=mask)
     try:
         with whole_file(args.out) as part:
-            write_table(part, rows, reference=reference)
+            write_table(part, rows, unit=unit, reference=reference)
     except OSError as error:
         raise InputError(f"{args.out} cannot be written: {error.strerror}. Choose another folder.") from None
     print(f"{args.out}: {len(rows)} rows")

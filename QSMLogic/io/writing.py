@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..documents import read_document
 from .nifti import Geometry, write_image
 from .outputs import OutputFolder
 
@@ -68,6 +71,18 @@ def file_of(name: str, ending: str = PACKED) -> str:
 def sidecar_of(name: str) -> str:
     """Return the file name of a map's side-car."""
     return FILES[name] + ".json"
+
+
+def sidecar_beside(path: Path) -> Path:
+    """Return where the side-car of an image lies, if it has one."""
+    return path.with_name(re.sub(r"\.nii(\.gz)?$", "", path.name) + ".json")
+
+
+def unit_said(path: Path) -> str | None:
+    """Return the unit of an image's values that its side-car says; None where there is none, or it says none."""
+    content = read_document(sidecar_beside(path)) if sidecar_beside(path).is_file() else None
+    said = content.get("Units") if isinstance(content, dict) else None
+    return None if said is None else str(said)
 
 
 def kept(made: Iterable[str], keep: Iterable[str]) -> tuple[str, ...]:
