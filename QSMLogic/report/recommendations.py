@@ -32,7 +32,7 @@ PUTAMEN = ((1.5, 3.0, 7.0), (55.5, 31.5, 16.1))
 """Field strengths (T) and T2* (ms) of the putamen, the shortest of healthy grey matter. Source: Peters2007."""
 
 EXACT = frozenset({"romeo", "best_path"})
-SHARP_OR_PDF = frozenset({"sharp", "vsharp", "resharp", "pdf"})
+SHARP_OR_PDF = frozenset({"sharp", "vsharp", "resharp", "pdf", "jpdf"})
 SPARSE = frozenset({"fansi_nltv", "hdqsm", "l1qsm", "medi", "nltv", "rts", "star", "tgv", "tv", "whqsm"})
 SPARSE_STEPS = frozenset({"tfi", "tgv"})
 """Methods of unwrapping that add whole turns only, of background removal of the kinds recommended, and inversions and
