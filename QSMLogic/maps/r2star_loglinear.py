@@ -48,7 +48,7 @@ def r2star_loglinear(
     Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s, two or more, in any spacing;
     total_field (x, y, z) ppm and field_strength T, for the gradient correction.
     Returns, all (x, y, z) float32, zero outside the mask: r2star 1/s, at most 2000; t2star s, at most 1;
-    r2star_misfit, what the fit leaves over the signal, 0 with two echoes.
+    r2star_misfit, what the fit leaves over the signal, 0 with two echoes, of which the second is the weaker.
     Raises: InputError where the mask is empty, there is one echo, or the correction lacks the field.
 
     Source: Salvador2005, of the weights: a logarithm's variance is that of the signal over its square.
