@@ -30,6 +30,10 @@ That of a black vessel is about a half, that of noise and of the folds of white 
 PLATE, BLOB = 0.5, 0.5
 """Frangi's alpha and beta, his values."""
 
+LEAST_TUBE = 0.04
+"""Of the measure, which a tube a quarter darker than its surroundings reaches and noise of 5 % does not. Otsu's threshold
+splits whatever there is, be it noise alone."""
+
 DARKNESS_SHARE = 0.2
 """Of the progress bar."""
 
@@ -52,7 +56,7 @@ def vessels_in(magnitude: np.ndarray, mask: np.ndarray, grid: Grid, largest: flo
     tubes *= inside
     found = np.zeros(mask.shape, bool)
     if tubes.any():
-        found[window.box] = tubes > otsu(tubes[inside].reshape(-1, 1, 1))
+        found[window.box] = tubes > max(otsu(tubes[inside].reshape(-1, 1, 1)), LEAST_TUBE)
     progress(1.0, "")
     return found
 
