@@ -90,6 +90,24 @@ def test_refused_masks_and_stages(inputs, tmp_path, capsys):
     )
 
 
+def test_facts_that_make_no_sense_are_refused_where_there_is_no_phase(inputs, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    echoes = read_image(inputs / "magnitude.nii.gz")[0].shape[3]
+    times = [str(5 * (echo + 1)) for echo in range(echoes)]
+    decay = ["maps", "r2star_loglinear", "--no-gradient-correction", *given(inputs, "magnitude", "mask"), *out]
+    refused(capsys, [*decay, "--echo-times", *times], "that looks like milliseconds")
+    hertz = ["maps", "field_hz", *given(inputs, "total-field", "local-field", "mask"), *out]
+    refused(capsys, [*hertz, "--field-strength", "123.2"], "between 0.01 and 30 T is needed")
+
+
+def test_a_susceptibility_in_another_unit_is_warned_of(inputs, tmp_path, capsys):
+    chi, geometry = read_image(inputs / "chi.nii.gz")
+    write_image(tmp_path / "ppb.nii.gz", 1000 * chi[..., 0], geometry)
+    words = ["maps", "smwi", *given(inputs, "magnitude", "mask"), "--chi", str(tmp_path / "ppb.nii.gz")]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert "is it in another unit (Hz, ppb)?" in capsys.readouterr().err
+
+
 def test_misused_commands(capsys, tmp_path):
     for words, said in [
         ([], "the following arguments are required: COMMAND (see qsm --help)"),

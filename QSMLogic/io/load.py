@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..scan import Scan
+from ..scan import Scan, checked_echo_times, checked_field_strength
 from .echoes import read_images
 from .facts import acquisition_facts, contradictions
 from .nifti import Geometry, read_image, read_labels, read_volume, refuse_other_geometry
@@ -17,7 +17,7 @@ from .parameters import Acquisition, gather, refuse_other_echoes
 from .sources import Sources
 
 LARGEST_FIELD = 100.0
-"""ppm; air against tissue makes some 10 ppm, so a larger field is in another unit (Hz)."""
+"""ppm; air against tissue makes some 10 ppm, so a larger field or susceptibility is in another unit (Hz, ppb)."""
 
 READERS = {"labels": read_labels, "unwrapped": read_image}
 """How maps are read that are not a single volume of numbers."""
@@ -93,13 +93,16 @@ def _refuse_unknown_facts(known: Acquisition) -> None:
 
 
 def _without_phase(magnitude: np.ndarray | None, known: Acquisition) -> dict[str, Any]:
-    data = {"echo_times": known.echo_times, "field_strength": known.field_strength}
+    times, strength = known.echo_times, known.field_strength
+    data: dict[str, Any] = {
+        "echo_times": None if times is None else checked_echo_times(times, len(times)),
+        "field_strength": None if strength is None else checked_field_strength(strength),
+    }
     if magnitude is None:
         return data
     valid = np.isfinite(magnitude).all(axis=3)
     if not (magnitude[valid] > 0).any():
         raise InputError("The magnitude is zero everywhere: give the magnitude image of the same acquisition.")
-    times = known.echo_times
     if times is not None and len(times) != magnitude.shape[3]:
         raise InputError(
             f"{len(times)} echo times were given for {magnitude.shape[3]} echoes of magnitude: one per echo is needed."
@@ -120,7 +123,7 @@ def _finite(volumes: dict[str, np.ndarray], warnings: list[str]) -> dict[str, An
         made[name] = np.where(finite, volume, np.float32(0))
         inside = inside & (finite if finite.ndim == 3 else finite.all(axis=3))
         largest = float(np.abs(made[name]).max())
-        if name in ("total_field", "local_field") and largest > LARGEST_FIELD:
+        if name in ("total_field", "local_field", "chi") and largest > LARGEST_FIELD:
             warnings.append(f"The {name.replace('_', ' ')} reaches {largest:.3g} ppm: is it in another unit (Hz, ppb)?")
     if "labels" in volumes:
         made["labels"] = volumes["labels"]
