@@ -23,6 +23,10 @@ PPB, PERCENT, MILLILITRE = 1000.0, 100.0, 1000.0
 EDGE = 5.0
 """mm; how far the edge of the mask reaches inwards: background fields change most there."""
 
+DEEP = 7.0
+"""mm; from the mask's edge, where the map's sign is told: magnitude and map are sure there, whatever the background
+method drops at the edge."""
+
 DISAGREE = 0.3
 """rad; misfit of the echoes from which they contradict each other: it halves a voxel's weight."""
 
@@ -86,10 +90,15 @@ def _seen(scan: Scan, maps: Mapping[str, np.ndarray]) -> Seen:
     box = tuple(slice(int(side[0]), int(side[-1]) + 1) for side in sides)
     cut = {name: image[box] for name, image in maps.items()}
     cut |= {name: cut[name].astype(bool) for name in ("mask", "eroded_mask")}
-    width = [2 * round(EDGE / size) + 1 for size in scan.grid.voxel_size]
-    inner = ndimage.minimum_filter(cut["eroded_mask"].view(np.uint8), width, mode="constant").view(bool)
+    inner = _within(cut["eroded_mask"], scan.grid, EDGE)
     magnitude = None if scan.magnitude is None else scan.magnitude[box]
     return Seen(scan, cut, scan.grid.with_shape(inner.shape), scan.phase[box], magnitude, inner)
+
+
+def _within(mask: np.ndarray, grid: Grid, depth: float) -> np.ndarray:
+    """Return the voxels of a mask about which a box of so many mm to each side lies in it."""
+    width = [2 * round(depth / size) + 1 for size in grid.voxel_size]
+    return ndimage.minimum_filter(mask.view(np.uint8), width, mode="constant").view(bool)
 
 
 def _of_the_mask(seen: Seen) -> dict[str, float | None]:
@@ -153,8 +162,9 @@ def _of_the_map(seen: Seen) -> dict[str, float | None]:
     low, high = np.percentile(chi, OUTER)
     agreement = None
     if seen.magnitude is not None:
-        inner = seen.inner if seen.inner.any() else eroded
-        agreement = decay_agreement(seen.maps["chi"], seen.magnitude, inner, seen.grid, seen.scan.echo_times)
+        deep = eroded & _within(seen.maps["mask"], seen.grid, DEEP)
+        where = deep if deep.any() else eroded
+        agreement = decay_agreement(seen.maps["chi"], seen.magnitude, where, seen.grid, seen.scan.echo_times)
     return {
         "streaks": streak_ratio(seen.maps["chi"], eroded, seen.grid),
         "sign": agreement,
