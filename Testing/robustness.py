@@ -72,12 +72,13 @@ HEADS: dict[str, dict[str, Any]] = {
     },
 }
 
-BACKGROUNDS = ("vsharp", "pdf")
+BACKGROUNDS = ("jpdf", "vsharp", "pdf")
 INVERSIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "tv, sources outside": ("tv", {"exterior": "free"}),
     "tv, none outside": ("tv", {"exterior": "zero"}),
-    "tv, half the weight": ("tv", {"exterior": "free", "regularization": 0.5}),
-    "tv, double the weight": ("tv", {"exterior": "free", "regularization": 2.0}),
+    "tv, as the field shows": ("tv", {"exterior": "auto"}),
+    "tv, half the weight": ("tv", {"exterior": "auto", "regularization": 0.5}),
+    "tv, double the weight": ("tv", {"exterior": "auto", "regularization": 2.0}),
     "rts": ("rts", {}),
     "tikhonov": ("tikhonov", {}),
 }
