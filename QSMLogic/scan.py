@@ -18,6 +18,9 @@ SHORTEST_ECHO_TIME = 1e-6
 EARLIEST_LAST_ECHO = 1e-4
 """s; no scan for susceptibility ends as early: seconds in a header that has milliseconds were taken for these."""
 
+MOST_BELOW_ZERO = 0.5
+"""Of the highest magnitude: interpolation that overshoots beside a bright edge goes far less below zero."""
+
 RADIAN_RANGE = 2 * np.pi * 1.01
 """Wrapped phase lies in -pi..pi or 0..2 pi; a little room is left for rounding in stored integers."""
 
@@ -63,8 +66,8 @@ class Scan:
             magnitude[~valid] = 0
         phase[~valid] = 0
         _check_phase_values(phase, valid)
-        if magnitude is not None and not (magnitude > 0).any():
-            raise InputError("The magnitude is zero everywhere: give the magnitude image of the same acquisition.")
+        if magnitude is not None:
+            refuse_no_magnitude(magnitude)
         object.__setattr__(self, "phase", phase)
         object.__setattr__(self, "magnitude", magnitude)
         object.__setattr__(self, "echo_times", times)
@@ -129,6 +132,17 @@ def checked_field_strength(field_strength: float) -> float:
     if not low <= strength <= high:
         raise InputError(f"The field strength is {strength:g} T: between {low:g} and {high:g} T is needed.")
     return strength
+
+
+def refuse_no_magnitude(magnitude: np.ndarray) -> None:
+    """Raise InputError where an image without NaN cannot be a magnitude: nothing in it, or as much below 0 as above."""
+    low, high = float(magnitude.min()), float(magnitude.max())
+    if high <= 0:
+        raise InputError("The magnitude is zero everywhere: give the magnitude image of the same acquisition.")
+    if -low > MOST_BELOW_ZERO * high:
+        raise InputError(
+            f"The magnitude runs from {low:g} to {high:g}, as phase or a real part does: give the magnitude image."
+        )
 
 
 def _finite(array: np.ndarray, name: str) -> np.ndarray:

@@ -100,6 +100,15 @@ def test_facts_that_make_no_sense_are_refused_where_there_is_no_phase(inputs, tm
     refused(capsys, [*hertz, "--field-strength", "123.2"], "between 0.01 and 30 T is needed")
 
 
+def test_phase_in_the_place_of_the_magnitude_is_refused(inputs, tmp_path, capsys):
+    out = ["--magnitude", str(inputs / "phase.nii.gz"), "--out", str(tmp_path / "out")]
+    for words in (
+        ["run", *given(inputs, "phase", "mask")],
+        ["maps", "r2star_loglinear", "--no-gradient-correction", *given(inputs, "mask")],
+    ):
+        refused(capsys, [*words, *out], "as phase or a real part does: give the magnitude image")
+
+
 def test_a_susceptibility_in_another_unit_is_warned_of(inputs, tmp_path, capsys):
     chi, geometry = read_image(inputs / "chi.nii.gz")
     write_image(tmp_path / "ppb.nii.gz", 1000 * chi[..., 0], geometry)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..scan import Scan, checked_echo_times, checked_field_strength
+from ..scan import Scan, checked_echo_times, checked_field_strength, refuse_no_magnitude
 from .echoes import read_images
 from .facts import acquisition_facts, contradictions
 from .nifti import Geometry, read_image, read_labels, read_volume, refuse_other_geometry
@@ -101,13 +101,13 @@ def _without_phase(magnitude: np.ndarray | None, known: Acquisition) -> dict[str
     if magnitude is None:
         return data
     valid = np.isfinite(magnitude).all(axis=3)
-    if not (magnitude[valid] > 0).any():
-        raise InputError("The magnitude is zero everywhere: give the magnitude image of the same acquisition.")
+    magnitude = np.where(valid[..., None], magnitude, np.float32(0))
+    refuse_no_magnitude(magnitude)
     if times is not None and len(times) != magnitude.shape[3]:
         raise InputError(
             f"{len(times)} echo times were given for {magnitude.shape[3]} echoes of magnitude: one per echo is needed."
         )
-    return data | {"magnitude": np.where(valid[..., None], magnitude, np.float32(0)), "valid": valid}
+    return data | {"magnitude": magnitude, "valid": valid}
 
 
 def _finite(volumes: dict[str, np.ndarray], warnings: list[str]) -> dict[str, Any]:
