@@ -24,7 +24,7 @@ BOX = 12.0
 """mm of room around the mask in the images compared."""
 
 RIM = 2
-"""Coarse voxels that are left out at the edge of the brain."""
+"""Fine voxels that are left out at the edge of the brain."""
 
 DETAILS = 8.0
 """mm; what varies over more than this is not what tells one brain from another thing."""
@@ -116,9 +116,10 @@ def similarity_of(fixed: Picture, moving: Picture) -> Callable[[SimpleITK.Transf
     """Return what tells of a transform how much the details of two images share under it.
 
     That is mutual information over entropy in the brain, 0 to 1. What varies slowly is left out: most images are
-    brighter, or darker, in the middle, whichever way up they are.
+    brighter, or darker, in the middle, whichever way up they are. Fine voxels are compared: coarse ones are too few to
+    fill the histogram, so that a shift of a millimetre is lost in its noise.
     """
-    seen, drawn = _details(fixed, COARSE), _details(moving, FINE).image
+    seen, drawn = details(fixed), details(moving).image
 
     def similarity(transform: SimpleITK.Transform) -> float:
         on_fixed = SimpleITK.Resample(drawn, seen.image, transform, SimpleITK.sitkLinear, 0.0)
@@ -132,19 +133,24 @@ def similarity_of(fixed: Picture, moving: Picture) -> Callable[[SimpleITK.Transf
     return similarity
 
 
-def _details(image: Picture, voxel: float) -> Picture:
+def details(image: Picture) -> Picture:
     """Return a picture, as smooth as coarse voxels are, less its local mean in the mask, and the mask less the rim.
 
-    voxel: mm; on finer voxels the image that is moved loses no contrast where it is drawn between them, so that a
-    transform is not preferred because it moves nothing.
+    On finer voxels than it is smooth it loses no contrast where it is drawn between them, so that a transform is not
+    preferred because it moves nothing.
     """
-    coarse = scaled(image, voxel, COARSE / 2)
-    inside = SimpleITK.Cast(coarse.mask, SimpleITK.sitkFloat32)
+    smooth = scaled(image, FINE, COARSE / 2)
+    inside = SimpleITK.Cast(smooth.mask, SimpleITK.sitkFloat32)
     share = SimpleITK.SmoothingRecursiveGaussian(inside, DETAILS) + TINY
-    mean = SimpleITK.SmoothingRecursiveGaussian(coarse.image * inside, DETAILS) / share
-    inner = SimpleITK.BinaryErode(coarse.mask, [RIM] * 3)
-    left = inner if SimpleITK.GetArrayViewFromImage(inner).any() else coarse.mask
-    return Picture((coarse.image - SimpleITK.Cast(mean, SimpleITK.sitkFloat32)) * inside, left)
+    mean = SimpleITK.SmoothingRecursiveGaussian(smooth.image * inside, DETAILS) / share
+    inner = SimpleITK.BinaryErode(smooth.mask, [RIM] * 3)
+    left = inner if filled(inner) else smooth.mask
+    return Picture((smooth.image - SimpleITK.Cast(mean, SimpleITK.sitkFloat32)) * inside, left)
+
+
+def filled(mask: SimpleITK.Image) -> bool:
+    """Return whether a mask holds anything."""
+    return bool(SimpleITK.GetArrayViewFromImage(mask).any())
 
 
 def _equal_bins(values: np.ndarray) -> np.ndarray:

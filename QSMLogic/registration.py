@@ -4,7 +4,8 @@ What is searched is where each point of the fixed image lies in the moving one, 
 belong to it, can be drawn on the voxels of the fixed one. All voxels of a coarse grid are used and one thread sums them
 up, so that the same images give the same transform on any machine.
 Mutual information of whole images, or of a part of them, can be higher where the images do not belong: shading and the
-edge of the brain share much with anything that varies as slowly. So each search is judged by what the details share.
+edge of the brain share much with anything that varies as slowly. They lead to the place; the last steps of a linear
+search are made in the details, and all that is found is judged by what the details share.
 The free part is a field of displacements smoothed after each step, and then a cubic B-spline through it: B-splines
 whose coefficients are free follow the noise of mutual information, and carry the labels away (docs/measuring.md).
 """
@@ -20,7 +21,7 @@ import SimpleITK
 
 from .errors import InputError
 from .itk_threads import one_thread
-from .pictures import COARSE, FINE, Picture, centre, scaled, similarity_of
+from .pictures import COARSE, FINE, Picture, centre, details, filled, scaled, similarity_of
 from .progress import Progress, no_progress, part
 
 LEVELS = ("rigid", "affine", "bspline")
@@ -33,14 +34,18 @@ AROUND = 2
 """Voxels around the brain that are compared too. In the brain alone a moving image that is too large fits as well as
 one of the right size: its edge is not seen."""
 
-STEPS = 100
+STEPS = 300
 """At most, of each search."""
 
 FAR_STEP, NEAR_STEP = 1.0, 0.5
 """mm or so; the first steps on coarse and on fine voxels."""
 
-SMALLEST_STEP = 0.005
+SMALLEST_STEP = 0.001
 """mm or so: a search ends where it would step less."""
+
+SHORTENED = 0.75
+"""Factor of the step where the direction turns back. Halved, steps become the smallest long before the top is reached:
+rounding an axis by 1e-8 then moved nuclei by a millimetre; so it moves them by less than 0.01 mm."""
 
 UPDATE_SMOOTHING, TOTAL_SMOOTHING = 40.0, 16.0
 """mm2; variance by which a step of the free part, and all that was stepped so far, is smoothed. Measured."""
@@ -48,6 +53,9 @@ UPDATE_SMOOTHING, TOTAL_SMOOTHING = 40.0, 16.0
 FREE_STEPS = 60
 KNOTS = 6.0
 """mm between the knots of the B-spline: closer than the smoothed displacements vary."""
+
+LOST_AROUND = 0.05
+"""Share of what the details of the whole brain share that may be lost where those in the focus fit best. 0.02 is."""
 
 Linear: TypeAlias = SimpleITK.Euler3DTransform | SimpleITK.AffineTransform
 L = TypeVar("L", bound=Linear)
@@ -75,7 +83,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Registration:
-    """transform: from points of the fixed image to points of the moving one; left_out: levels that fitted worse."""
+    """transform: from points of the fixed image to points of the moving one; left_out: levels that found no better."""
 
     transform: SimpleITK.CompositeTransform
     left_out: tuple[str, ...] = ()
@@ -120,35 +128,43 @@ class _Course:
     """The searches of one registration. Each keeps what it began with where it finds nothing better."""
 
     def __init__(self, fixed: Picture, moving: Picture, focus: Focus | None) -> None:
-        self.alike = similarity_of(fixed, moving)
-        self.far, self.near = (
-            Pair(_and_around(scaled(fixed, voxel)), scaled(moving, voxel).image) for voxel in (COARSE, FINE)
-        )
-        self.image, self.focus = fixed.image, focus
+        self.alike, self.focus = similarity_of(fixed, moving), focus
+        self.far = Pair(_and_around(scaled(fixed, COARSE)), scaled(moving, COARSE).image)
+        self.near = Pair(details(fixed), details(moving).image)
+        self.whole = Pair(scaled(fixed, FINE), scaled(moving, FINE).image)
 
     def linear(self, level: str, before: Linear, closer: bool, progress: Progress) -> Linear:
-        """Search on coarse voxels, on fine ones, and, closer, on fine ones in the focus."""
-        found = self._better(level, before, self.far, part(progress, 0, 0.4))
-        found = self._better(level, found, self.near, part(progress, 0.4, 0.8))
-        if closer and self.focus:
-            found = self._better(level, found, self._focused(found), part(progress, 0.8, 1))
-        return found
+        """Search on coarse voxels, in the details, and, closer, in the details in the focus."""
+        found = _searched(level, before, self.far, FAR_STEP, part(progress, 0, 0.2))
+        found = _searched(level, found, self.near, NEAR_STEP, part(progress, 0.2, 0.7))
+        found = found if self.alike(found) >= self.alike(before) else before
+        if not (closer and self.focus):
+            return found
+        tried = _searched(level, found, self._focused(found, self.near), NEAR_STEP, part(progress, 0.7, 1))
+        return tried if self.alike(tried) >= (1 - LOST_AROUND) * self.alike(found) else found
 
     def free(self, before: Linear, progress: Progress) -> list[SimpleITK.Transform]:
-        """Search for displacements on fine voxels, in the focus; return them, or nothing."""
-        spline = _free(self._focused(before), before, progress)
+        """Search for displacements in the focus; return them, or nothing.
+
+        Not in the details: they are what it is judged by, and a free search would follow their noise as well.
+        """
+        spline = _free(self._focused(before, self.whole), before, progress)
         better = self.alike(SimpleITK.CompositeTransform([before, spline])) >= self.alike(before)
         return [spline] if better else []
 
-    def _better(self, level: str, before: Linear, pair: Pair, progress: Progress) -> Linear:
-        tried = linear(SimpleITK.Euler3DTransform() if level == "rigid" else SimpleITK.AffineTransform(3), before)
-        search(pair, tried, FAR_STEP if pair is self.far else NEAR_STEP, progress)
-        return tried if self.alike(tried) >= self.alike(before) else before
-
-    def _focused(self, found: SimpleITK.Transform) -> Pair:
+    def _focused(self, found: SimpleITK.Transform, pair: Pair) -> Pair:
         if self.focus is None:
-            return self.near
-        return Pair(scaled(Picture(self.image, self.focus(found)), FINE), self.near.moving)
+            return pair
+        same = SimpleITK.Transform()
+        seen = SimpleITK.Resample(self.focus(found), pair.fixed.mask, same, SimpleITK.sitkNearestNeighbor, 0.0)
+        mask = SimpleITK.And(seen, pair.fixed.mask)
+        return Pair(Picture(pair.fixed.image, mask), pair.moving) if filled(mask) else pair
+
+
+def _searched(level: str, before: Linear, pair: Pair, step: float, progress: Progress) -> Linear:
+    tried = linear(SimpleITK.Euler3DTransform() if level == "rigid" else SimpleITK.AffineTransform(3), before)
+    search(pair, tried, step, progress)
+    return tried
 
 
 def _and_around(image: Picture) -> Picture:
@@ -177,7 +193,7 @@ def search(
     method = _method(pair.fixed.mask)
     method.SetInitialTransform(transform, inPlace=True)
     method.SetOptimizerAsRegularStepGradientDescent(
-        step, SMALLEST_STEP, STEPS, relaxationFactor=0.5, gradientMagnitudeTolerance=1e-9
+        step, SMALLEST_STEP, STEPS, relaxationFactor=SHORTENED, gradientMagnitudeTolerance=1e-9
     )
     method.SetOptimizerScalesFromPhysicalShift()
     at = best = transform.GetParameters()

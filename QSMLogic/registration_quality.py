@@ -44,7 +44,8 @@ class Fit:
     similarity_turned: the best from a start turned by right angles, which is what images share that do not belong
     together. stretch: the largest of the three scales of the affine part, or one over the smallest, whichever is more.
     jacobian_min, jacobian_max: volume in the moving image over that in the fixed one, in the brain; at 0 and below it
-    is folded. left_out: levels whose result fitted worse than what came before, and was not taken.
+    is folded. left_out: levels that found nothing better than what came before, as where that fits
+    already.
     """
 
     overlap: float
@@ -103,11 +104,6 @@ def doubts(told: Fit, *, moving: str = "the template", fixed: str = "the subject
         said.append(
             f"{_capital(moving)} is folded or nearly so (volume ratio down to {told.jacobian_min:.2f}): register "
             "without the free part (--levels rigid affine)."
-        )
-    if told.left_out:
-        said.append(
-            f"{_capital(moving)} fitted {fixed} worse after the registration's part {' and '.join(told.left_out)}, "
-            "which was left out."
         )
     return said
 

@@ -101,7 +101,7 @@ def overlaps(labels, truth):
 
 def test_the_labels_come_to_where_they_belong(carried, subject):
     found = overlaps(carried.labels, subject.labels)
-    assert min(found.values()) > 0.8
+    assert min(found.values()) > 0.9
     assert carried.labels.dtype == np.int32
     assert carried.warnings == ()
     assert carried.fit.overlap > 0.95
@@ -156,11 +156,11 @@ def test_what_fits_already_stays():
     assert all(dice(found.labels == label, labels == label) > 0.95 for label in (1, 3, 5, 7))
 
 
-def test_a_search_that_fits_worse_is_left_out_and_told(subject):
+def test_a_search_that_fits_worse_is_left_out(subject):
     """Where an image fits itself, all that a free search can do is follow noise."""
     fixed = picture(image_of(subject.image, PLACE), image_of(subject.mask, PLACE))
     found = register(fixed, fixed, levels=("rigid", "bspline"))
-    assert found.left_out == ("bspline",)
+    assert found.left_out == ("rigid", "bspline")
     assert found.transform.GetNumberOfTransforms() == 1
     assert similarity_of(fixed, fixed)(found.transform) >= similarity_of(fixed, fixed)(centred(fixed, fixed))
 
@@ -210,12 +210,12 @@ def test_each_doubt_has_its_sentence():
         "stretch": 1.05, "jacobian_min": 0.6, "jacobian_max": 1.3,
     }  # fmt: skip
     assert doubts(Fit(**good)) == []
+    assert doubts(Fit(**good, left_out=("bspline",))) == []  # nothing better is to be found where all fits
     for bad, said in (
         ({"overlap": 0.6}, "overlap by 0.60"),
         ({"similarity_turned": 0.07}, "not to be trusted"),
         ({"stretch": 1.6}, "stretched or squeezed by 1.60"),
         ({"jacobian_min": -0.1}, "folded"),
-        ({"left_out": ("bspline",)}, "part bspline, which was left out"),
     ):
         (sentence,) = doubts(Fit(**good | bad))
         assert said in sentence
@@ -289,11 +289,11 @@ def test_the_command_measures_as_qsm_roi_does(files, carried, subject, tmp_path,
         "provenance.json",
     }  # fmt: skip
     labels, geometry = read_labels(out / "atlaslabels.nii.gz")
-    # The files' axes have fewer digits, with which a search ends up to 0.6 mm elsewhere: a third of a voxel.
-    assert min(overlaps(labels, subject.labels).values()) > 0.55
+    # The files' axes have fewer digits, which moves where a search ends by less than 0.1 mm: 3 voxels of a nucleus of 61.
+    assert min(overlaps(labels, carried.labels).values()) > 0.93
     assert not geometry.difference(PLACE)
     template, _ = read_volume(out / "atlastemplate.nii.gz")
-    assert np.corrcoef(template.ravel(), carried.template.ravel())[0, 1] > 0.95
+    assert np.corrcoef(template.ravel(), carried.template.ravel())[0, 1] > 0.999
     record = json.loads((out / "provenance.json").read_text())
     assert record["registration"]["overlap"] > 0.95
     assert record["registration"]["left_out"] == []
@@ -304,7 +304,7 @@ def test_the_command_measures_as_qsm_roi_does(files, carried, subject, tmp_path,
     assert table.read_text() == (out / "regions.csv").read_text()
     point = image_of(carried.labels, PLACE).TransformIndexToPhysicalPoint((20, 24, 18))
     moved = SimpleITK.ReadTransform(str(out / "atlastransform.tfm")).TransformPoint(point)
-    assert moved == pytest.approx(carried.transform.TransformPoint(point), abs=2.0)
+    assert moved == pytest.approx(carried.transform.TransformPoint(point), abs=0.2)
     capsys.readouterr()
     refused(capsys, words(files, out), "--force")
     assert json.loads((out / "provenance.json").read_text()) == record
