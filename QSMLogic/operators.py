@@ -28,7 +28,8 @@ def transform(image: np.ndarray) -> np.ndarray:
     """Half spectrum of a real image."""
     if isinstance(image, np.ndarray):
         return scipy.fft.rfftn(image, workers=threads())
-    return library(image).fft.rfftn(image)
+    # A GPU leaves another axis contiguous; real views of a spectrum need the last.
+    return library(image).fft.rfftn(image).contiguous()
 
 
 def inverse(spectrum: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

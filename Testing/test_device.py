@@ -20,8 +20,9 @@ from QSMLogic.settings import Settings
 ROUNDING = 2e-5
 """Relative difference that another library's float32 transforms may make, of the map's largest value."""
 
-ENDS_BY_ROUNDING = {"pdf": 2e-3, "tfi": 2e-3, "resharp": 3e-4, "iharperella": 2e-3, "msmv": 1e-2, "jpdf": 3e-2}
-"""Methods whose conjugate gradients hang on rounding where they end, with NumPy too: see docs/architecture.md."""
+ENDS_BY_ROUNDING = {"pdf": 1e-2, "tfi": 1e-2, "resharp": 3e-4, "iharperella": 2e-3, "msmv": 3e-2, "jpdf": 3e-2}
+"""Methods whose conjugate gradients hang on rounding where they end: with NumPy too, by as much, where the field is
+changed in its seventh digit."""
 
 ITERATIVE = [(stage, name) for stage in METHODS for name, record in METHODS[stage].items() if record.on_gpu]
 
@@ -44,14 +45,18 @@ def torch(monkeypatch):
 
 @pytest.fixture
 def transforms(torch, monkeypatch):
-    """Number of transforms by PyTorch so far, in a list of one."""
-    count, real = [0], torch.fft.rfftn
+    """Number of transforms by PyTorch so far, in a list of one; they lie in memory as a GPU leaves them."""
+    count, forward, back = [0], torch.fft.rfftn, torch.fft.irfftn
+
+    def last_axis_first(image):
+        return image.permute(2, 0, 1).contiguous().permute(1, 2, 0)
 
     def counted(image):
         count[0] += 1
-        return real(image)
+        return last_axis_first(forward(image))
 
     monkeypatch.setattr(torch.fft, "rfftn", counted)
+    monkeypatch.setattr(torch.fft, "irfftn", lambda *args: last_axis_first(back(*args)))
     return count
 
 
