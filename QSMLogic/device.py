@@ -60,9 +60,9 @@ def describe() -> str:
 def placed(array: np.ndarray) -> np.ndarray:
     """Return an array where solvers compute: itself, or a tensor that is a copy of it and stands in for it."""
     place = _current.get()
-    if place is None or not isinstance(array, np.ndarray):
+    if place is None or isinstance(array, _torch().Tensor):
         return array
-    return _torch().tensor(array, device=place)
+    return _torch().tensor(np.asarray(array), device=place)
 
 
 def fetched(array: np.ndarray) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from .constants import GAMMA_BAR
 from .device import library, placed
 from .grid import Grid
+from .masked import Masked
 from .noise import noise_level
 from .operators import Window, along_axes, convolve, dipole_kernel, hats
 from .solvers import Split
@@ -70,8 +72,8 @@ class Measured:
         mask = along_axes(means, window.mask[window.inner].astype(np.float32)) > MOSTLY
         if not mask.any():
             return None
-        weight = np.square(self.weight[window.inner])
-        field = along_axes(means, weight * self.field[window.inner])
+        weight = np.square(np.asarray(self.weight)[window.inner])
+        field = along_axes(means, weight * np.asarray(self.field)[window.inner])
         weight = along_axes(means, weight)
         np.divide(field, weight, out=field, where=weight > 0)
         grid = Grid(tuple(shape), size, b0_direction=window.grid.b0_direction)  # type: ignore[arg-type]
@@ -95,6 +97,14 @@ def measured(local_field: np.ndarray, mask: np.ndarray, grid: Grid, weights: np.
     field = window.cut(local_field)
     field *= window.mask
     weight = window.mask.astype(np.float32) if weights is None else window.cut(weights * mask)
+    return Measured(window, field, weight, dipole_kernel(window.grid))
+
+
+def borrowed(local_field: np.ndarray, mask: np.ndarray, grid: Grid, weights: np.ndarray | None) -> Measured:
+    """Return the same as `measured` without copies: field and weight are `Masked`, and stand in for arrays."""
+    window = Window(mask, grid, 0.0)
+    images = local_field, np.broadcast_to(np.float32(1), mask.shape) if weights is None else weights
+    field, weight = (cast(np.ndarray, Masked(image, window)) for image in images)
     return Measured(window, field, weight, dipole_kernel(window.grid))
 
 
@@ -148,9 +158,9 @@ def phase_split(field: np.ndarray, weight: np.ndarray, radians: float) -> Split:
     if not radians:
         return squared_split(field, weight)
     field, weight = placed(field), placed(weight)
-    of = library(weight)
 
     def remainder(t: np.ndarray, slab: slice) -> np.ndarray:
+        of = library(t)
         angle = of.clip(radians * (t - field[slab]), -HALF_TURN, HALF_TURN)
         pull = weight[slab] * weight[slab]
         pull /= DATA_PENALTY

@@ -36,7 +36,7 @@ def noise_level(image: np.ndarray, mask: np.ndarray, *, every: bool = False) -> 
     for corner, sign in zip(corners, signs, strict=True):
         detail += sign * image[corner][inside]
     values = np.abs(np.concatenate([detail.real, detail.imag]) if np.iscomplexobj(detail) else detail)
-    return float(np.median(values)) / (GAUSSIAN_MEDIAN * np.sqrt(len(corners)))
+    return float(np.median(values)) / (GAUSSIAN_MEDIAN * len(corners) ** 0.5)
 
 
 def rice_mean(signal: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .device import library, passes, placed
 from .grid import Grid
 from .operators import wave_numbers
-from .parallel import each, slabs
+from .parallel import each
 from .total_variation import SHRINKAGE
 
 PASS_ELEMENTS = 1 << 14
 """Per slab of a pass over spectra with many arrays: few enough that all of them stay in the cache."""
 
-TINY = np.finfo(np.float32).tiny
+TINY = float(np.finfo(np.float32).tiny)
 """Where there is nothing to pay for, no number is divided by zero."""
 
 
@@ -51,33 +52,39 @@ class Waves:
     def __init__(self, grid: Grid, kernel: np.ndarray, data_penalty: float, slopes: Slopes, fixed: float) -> None:
         """kernel: half spectrum of the dipole; data_penalty, fixed: of the field's split and of the map's own, or 0."""
         turns = [2j * np.pi * k * np.float32(s) for k, s in zip(wave_numbers(grid), grid.voxel_size, strict=True)]
-        self.steps = [((np.exp(t) - 1) / s).astype(np.complex64) for t, s in zip(turns, grid.voxel_size, strict=True)]
-        self.kernel, self.data_penalty, self.fixed = kernel, np.float32(data_penalty), np.float32(fixed)
-        self.first, self.second = np.float32(slopes.penalty), np.float32(slopes.bend_penalty / 2)
+        steps = [((np.exp(t) - 1) / s).astype(np.complex64) for t, s in zip(turns, grid.voxel_size, strict=True)]
+        self.steps, self.kernel = [placed(step) for step in steps], placed(kernel)
+        self.data_penalty, self.fixed = data_penalty, fixed
+        self.first, self.second = slopes.penalty, slopes.bend_penalty / 2
 
     def convolve(self, spectrum: np.ndarray) -> None:
         """Multiply a spectrum with the dipole, in place."""
-        each(lambda slab: np.multiply(spectrum[slab], self.kernel[slab], out=spectrum[slab]), slabs(spectrum.shape))
+
+        def fill(slab: slice) -> None:
+            here = spectrum[slab]
+            here *= self.kernel[slab]
+
+        each(fill, passes(spectrum))
 
     def solve(self, x: np.ndarray, slopes: list[np.ndarray]) -> None:
         """Make of the right sides (half spectra) the spectra of map and slopes, in place."""
+        of = library(x)
 
         def fill(slab: slice) -> None:
-            d = [self.steps[0][slab], self.steps[1], self.steps[2]]
-            kernel = self.kernel[slab]
-            square = sum(np.square(np.abs(step)) for step in d)
+            d, kernel, here = [self.steps[0][slab], self.steps[1], self.steps[2]], self.kernel[slab], x[slab]
+            square = sum(of.square(of.abs(step)) for step in d)
             own = self.first + self.second * square + TINY
             both = own + self.second * square
-            along = sum(np.conj(step) * slope[slab] for step, slope in zip(d, slopes, strict=True))
-            right = x[slab] + (self.first / both) * along
+            along = sum(of.conj(step) * slope[slab] for step, slope in zip(d, slopes, strict=True))
             system = self.data_penalty * kernel * kernel + self.fixed + self.first * square * (1 - self.first / both)
-            here = np.divide(right, system, out=np.zeros_like(right), where=system > 0)
-            x[slab] = here
+            here += (self.first / both) * along
+            here *= (system > 0) / (system + TINY)
             along += (self.first * square) * here
             along *= self.second / both
-            np.subtract(self.first * here, along, out=along)
+            of.subtract(self.first * here, along, out=along)
             for step, slope in zip(d, slopes, strict=True):
-                slope[slab] += step * along
-                slope[slab] /= own
+                own_part = slope[slab]
+                own_part += step * along
+                own_part /= own
 
-        each(fill, slabs(x.shape, PASS_ELEMENTS))
+        each(fill, passes(x, PASS_ELEMENTS))

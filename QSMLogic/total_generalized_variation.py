@@ -12,15 +12,16 @@ from functools import partial
 import numpy as np
 import scipy.fft
 
+from .device import copied, fetched, library, passes, placed
 from .grid import Grid
 from .misfit import Measured
-from .operators import half_shape, inverse
-from .parallel import each, slabs, threads
+from .operators import half_shape, inverse, transform
+from .parallel import each, threads
 from .progress import Progress, part, rising
-from .slab_differences import after, before, following, preceding, return_after, return_before
+from .slab_differences import after, before, following, preceding, return_after, return_before, together
 from .slope_waves import Slopes, Waves
 from .solvers import OVER_RELAXATION, Split, converged, relative_change
-from .total_variation import COARSE_SHARE, FRESH_TOLERANCE, SHRINKAGE, Exterior, between, leaves_smooth_misfit
+from .total_variation import COARSE_SHARE, FRESH_TOLERANCE, SHRINKAGE, Exterior, leaves_smooth_misfit
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Axes of the six parts of the slopes' symmetric gradient."""
@@ -28,6 +29,19 @@ PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 BEND = 8.0
 """Weight of the second order over that of the first, per voxel side. With 2, slopes explain what background is left:
 the error of a brain from raw phase is three points higher."""
+
+STEPS = ((1, 0, 0),), ((0, 1, 0),), ((0, 0, 1),)
+"""To the voxel beside which a difference along an axis lies in the mask."""
+
+BENDS = (
+    ((1, 0, 0), (-1, 0, 0)),
+    ((0, 1, 0), (0, -1, 0)),
+    ((0, 0, 1), (0, 0, -1)),
+    ((1, 0, 0), (0, 1, 0), (1, 1, 0)),
+    ((1, 0, 0), (0, 0, 1), (1, 0, 1)),
+    ((0, 1, 0), (0, 0, 1), (0, 1, 1)),
+)
+"""To the voxels beside which all slopes lie in the mask that a part of their gradient is made of."""
 
 MISFIT, FIRST, SECOND, OUTSIDE = range(4)
 """The terms: of the field, of gradient less slopes, of the slopes' gradient, and of the map outside the mask."""
@@ -69,7 +83,7 @@ def inverted(
     if exterior != "auto":
         return solved(exterior == "free", progress)
     chi = solved(False, part(progress, 0, 0.5))
-    if not leaves_smooth_misfit(data.field, data.misfit(chi), data.window):
+    if not leaves_smooth_misfit(np.asarray(data.field), data.misfit(chi), data.window):
         progress(1.0, "")
         return chi
     del chi
@@ -82,19 +96,19 @@ class _Level:
     states: t of the misfit, of gradient less slopes (3), of the slopes' gradient (6), and of the map that is nothing
     outside, where it is. Of each split only t is kept, as in `solvers.admm`: what flows back is read from it slab by
     slab on its way into a spectrum, and the image of a spectrum is let go once the t's that it moves have been moved.
+    All are placed where solvers compute (see `device`).
     """
 
     def __init__(
         self, data: Measured, misfit: Split, slopes: Slopes, free: bool, states: list[np.ndarray] | None = None
     ) -> None:
-        self.mask, self.misfit, self.slopes = data.window.mask, misfit, slopes
+        self.mask, self.misfit, self.slopes = placed(data.window.mask), misfit, slopes
         self.grid: Grid = data.window.grid
         self.fixed = 0.0 if free else slopes.penalty
         counts = [1, 3, 6, *[1] * (not free)]
-        self.states = states or [np.zeros((n, *self.grid.shape), np.float32) for n in counts]
+        self.states = states or [placed(np.zeros((n, *self.grid.shape), np.float32)) for n in counts]
         self.penalties = [misfit.penalty, slopes.penalty, slopes.bend_penalty, slopes.penalty]
-        self.kinds = _kinds(self.mask)
-        self.parts = slabs(self.grid.shape, PASS_VOXELS)
+        self.parts = passes(self.mask, PASS_VOXELS)
         self.waves = Waves(self.grid, data.kernel, misfit.penalty, slopes, self.fixed)
 
     def solve(self, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:
@@ -112,7 +126,7 @@ class _Level:
             for axis in range(3):
                 self._move_by_slope(slopes.pop(0), axis)
                 progress(done, "")
-            x = inverse(spectrum.copy(), self.grid.shape)
+            x = inverse(copied(spectrum), self.grid.shape)
             change = relative_change(x, previous, self.mask)
             previous = x
             self._move_by_map(x)
@@ -122,13 +136,15 @@ class _Level:
             iteration += 1
             if change < tolerance or iteration >= iterations:
                 progress(1.0, "")
-                return x
+                return fetched(x)
             del x
             done = converged(change**2, tolerance**2, iteration / iterations)
             progress(done, "")
 
     def _spectrum(self, image: Callable[[slice], np.ndarray]) -> np.ndarray:
         """Half spectrum of an image that is made slab by slab."""
+        if len(self.parts) == 1:
+            return transform(image(self.parts[0]))
         out = np.empty(half_shape(self.grid), np.complex64)
 
         def fill(slab: slice) -> None:
@@ -144,9 +160,9 @@ class _Level:
             return self.misfit.remainder(here, slab)
         if term == OUTSIDE:
             return here * ~self.mask[slab]
-        bound = np.float32(SHRINKAGE if term == FIRST else self.slopes.bend_shrinkage)
-        rest = np.clip(here, -bound, bound)
-        rest *= (self.kinds[slab] & np.uint16(1 << (place if term == FIRST else 3 + place))) != 0
+        bound, beside = (SHRINKAGE, STEPS) if term == FIRST else (self.slopes.bend_shrinkage, BENDS)
+        rest = library(here).clip(here, -bound, bound)
+        rest *= together(self.mask, slab, beside[place])
         return rest
 
     def _flux(self, term: int, place: int, slab: slice, size: float = 1.0) -> np.ndarray:
@@ -154,7 +170,7 @@ class _Level:
         flux = self._rest(term, place, slab)
         flux *= -2
         flux += self.states[term][place, slab]
-        flux *= np.float32(self.penalties[term] / size)
+        flux *= self.penalties[term] / size
         return flux
 
     def _move(self, term: int, place: int, slab: slice, step: np.ndarray, size: float = 1.0, *, first: bool) -> None:
@@ -162,15 +178,16 @@ class _Level:
         here = self.states[term][place, slab]
         if first:
             rest = self._rest(term, place, slab)
-            rest *= np.float32(OVER_RELAXATION)
-            here *= np.float32(1 - OVER_RELAXATION)
+            rest *= OVER_RELAXATION
+            here *= 1 - OVER_RELAXATION
             here += rest
-        here += np.float32(OVER_RELAXATION / size) * step
+        here += (OVER_RELAXATION / size) * step
 
     def _to_map(self, slab: slice) -> np.ndarray:
         """Return what flows back to the map from its gradient, and from outside the mask."""
         plane = preceding(slab, self.mask)
-        out = self._flux(OUTSIDE, 0, slab) if self.fixed else np.zeros(self.mask[slab].shape, np.float32)
+        first = self.states[FIRST][0, slab]
+        out = self._flux(OUTSIDE, 0, slab) if self.fixed else library(first).zeros_like(first)
         for axis, size in enumerate(self.grid.voxel_size):
             beyond = None if axis else self._flux(FIRST, axis, plane, size)
             return_after(out, self._flux(FIRST, axis, slab, size), axis, beyond)
@@ -186,13 +203,25 @@ class _Level:
             (return_before if same else return_after)(out, self._flux(SECOND, place, slab, size), along, beyond)
         return out
 
-    def _move_by_slope(self, spectrum: np.ndarray, axis: int) -> None:
-        """Move the t's by a slope, which is made of its spectrum slab by slab, with the planes beside it."""
+    def _image(self, spectrum: np.ndarray) -> Callable[[slice], tuple[np.ndarray, slice]]:
+        """Image of a half spectrum (used as scratch) that is made slab by slab: with planes beside, and where it is."""
+        if len(self.parts) == 1:
+            whole = inverse(spectrum, self.grid.shape)
+            return lambda slab: (whole, slab)
         lines = scipy.fft.ifft(spectrum, axis=0, overwrite_x=True, workers=threads())
 
-        def fill(slab: slice) -> None:
+        def image(slab: slice) -> tuple[np.ndarray, slice]:
             planes = np.arange(slab.start - 1, slab.stop + 1) % len(lines)
-            slope, inner = scipy.fft.irfft2(lines[planes], self.grid.shape[1:]), slice(1, planes.size - 1)
+            return scipy.fft.irfft2(lines[planes], self.grid.shape[1:]), slice(1, planes.size - 1)
+
+        return image
+
+    def _move_by_slope(self, spectrum: np.ndarray, axis: int) -> None:
+        """Move the t's by a slope, which is made of its spectrum slab by slab, with the planes beside it."""
+        image = self._image(spectrum)
+
+        def fill(slab: slice) -> None:
+            slope, inner = image(slab)
             self._move(FIRST, axis, slab, slope[inner], -1.0, first=True)
             for place, along in _bends_of(axis):
                 same, size = along == axis, self.grid.voxel_size[along]
@@ -217,20 +246,3 @@ class _Level:
 def _bends_of(axis: int) -> list[tuple[int, int]]:
     """Parts of the slopes' gradient that a slope has a share in, and along which axis it is taken there."""
     return [(place, one + other - axis) for place, (one, other) in enumerate(PAIRS) if axis in (one, other)]
-
-
-def _kinds(mask: np.ndarray) -> np.ndarray:
-    """Bits of every voxel: whether its difference along each axis lies in the mask (3), and whether all the slopes do
-    that a part of their gradient is made of (6).
-    """  # noqa: D205
-    counts = between(mask)
-    out = np.zeros(mask.shape, np.uint16)
-    for axis in range(3):
-        out |= counts[axis].astype(np.uint16) << np.uint16(axis)
-    for place, (one, other) in enumerate(PAIRS):
-        if one == other:
-            whole = counts[one] & np.roll(counts[one], 1, one)
-        else:
-            whole = counts[one] & np.roll(counts[one], -1, other) & counts[other] & np.roll(counts[other], -1, one)
-        out |= whole.astype(np.uint16) << np.uint16(3 + place)
-    return out

@@ -11,8 +11,8 @@ from QSMLogic.methods import METHODS
 from QSMLogic.pipeline import run_stage
 
 MOST = 20
-MORE = {"tgv": 23, "separation_r2prime": 34, "separation_r2star": 35}
-"""Volumes. TGV has eleven as states alone, source separation two maps of each; others need no more than MOST."""
+MORE = {"separation_r2prime": 34, "separation_r2star": 35}
+"""Volumes. Source separation has two maps of each; others need no more than MOST."""
 
 HELD = {
     "conditioning": ("mcpc3ds",),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..chosen import chose
 from ..grid import Grid
-from ..misfit import measured, phase_split, radians_per_ppm
+from ..misfit import borrowed, phase_split, radians_per_ppm
 from ..progress import Progress, no_progress
 from ..registry import Param, method
 from ..total_generalized_variation import BEND, Slopes, inverted
@@ -22,7 +22,8 @@ from ..total_variation import EXTERIOR_HELP, Exterior, automatic_weight
     sentence="Susceptibility was computed with a {data_term} data term and a total-generalised-variation prior by ADMM "
     "(FANSI, regularisation weight {regularization}, ratio of the second-order weight {ratio:g}, "
     "sources outside the mask: {exterior})",
-    volumes=22.5,
+    volumes=20,
+    on_gpu=True,
 )
 def tgv(
     local_field: np.ndarray,
@@ -54,7 +55,7 @@ def tgv(
 
     Notes: the phase is that between two echoes; sources may lie outside the mask, as in TV.
     """
-    data = measured(local_field, mask, grid, weights)
+    data = borrowed(local_field, mask, grid, weights)
     strength = regularization or chose("regularization", automatic_weight(local_field, mask, grid))
     radians = radians_per_ppm(echo_times, field_strength) if data_term == "nonlinear" else 0.0
     chi = inverted(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..chosen import chose
 from ..grid import Grid
-from ..misfit import measured, squared_split
+from ..misfit import borrowed, squared_split
 from ..phase_laplacian import field_from_laplacian, field_laplacian, with_all_neighbours
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
@@ -28,7 +28,8 @@ MOST_CYCLES = 100
     cite=("Langkammer2015", "Bredies2010"),
     sentence="Susceptibility was computed from wrapped phase in a single step with a total-generalised-variation prior "
     "(TGV-QSM, regularisation weight {regularization}, ratio of the second-order weight {ratio:g})",
-    volumes=22.5,
+    volumes=20,
+    on_gpu=True,
 )
 def tgv(
     phase: np.ndarray,
@@ -67,7 +68,7 @@ def tgv(
         laplacian, inner, grid, tolerance=EXACT, iterations=MOST_CYCLES, progress=part(progress, 0.1, 0.2)
     )
     del laplacian
-    data = measured(field, inner, grid, weights)
+    data = borrowed(field, inner, grid, weights)
     strength = regularization or chose("regularization", automatic_weight(field, inner, grid))
     chi = inverted(
         data,
