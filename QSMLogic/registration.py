@@ -45,7 +45,7 @@ SMALLEST_STEP = 0.001
 
 SHORTENED = 0.75
 """Factor of the step where the direction turns back. Halved, steps become the smallest long before the top is reached:
-rounding an axis by 1e-8 then moved nuclei by a millimetre; so it moves them by less than 0.01 mm."""
+rounding an axis by 1e-8 then moved nuclei of a small head by a millimetre."""
 
 UPDATE_SMOOTHING, TOTAL_SMOOTHING = 40.0, 16.0
 """mm2; variance by which a step of the free part, and all that was stepped so far, is smoothed. Measured."""
