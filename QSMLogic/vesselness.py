@@ -31,8 +31,8 @@ PLATE, BLOB = 0.5, 0.5
 """Frangi's alpha and beta, his values."""
 
 LEAST_TUBE = 0.04
-"""Of the measure, which a tube a quarter darker than its surroundings reaches and noise of 5 % does not. Otsu's threshold
-splits whatever there is, be it noise alone."""
+"""Of the measure, which a tube a quarter darker than its surroundings reaches and noise of 5 % does not. Otsu's
+threshold splits whatever there is, be it noise alone."""
 
 DARKNESS_SHARE = 0.2
 """Of the progress bar."""

@@ -22,7 +22,7 @@ SHAPE, SIZE = (37, 41, 33), (5.3, 5.2, 5.9)
 TIMES = (0.0051, 0.0113, 0.0172)
 LPS = np.diag([-1.0, -1.0, 1.0]) @ OBLIQUE
 GEOMETRY = Geometry(SHAPE, SIZE, (95.0, 100.0, -80.0), tuple(LPS.ravel()))
-TKD = '[inversion]\nmethod = "tkd"\n'
+TKD = '[background]\nmethod = "vsharp"\n[inversion]\nmethod = "tkd"\n'
 VOLUMES = tuple(name for name in FILES if name not in (*FURTHER, "mask", "eroded_mask"))
 
 
