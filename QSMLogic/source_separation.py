@@ -9,6 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
+from .chosen import chose
 from .decay_misfit import Decay, Rates, decay_of, nearest_sources
 from .grid import Grid
 from .misfit import DATA_PENALTY, Measured, field_noise_level, measured, squared_split
@@ -82,7 +83,8 @@ def separated(
     data = measured(local_field, mask, grid, weights)
     window, variance = data.window, field_noise_level(local_field, mask) ** 2
     decay = decay_of(window, r2prime, mask, relaxivities, r2prime_weight * variance)
-    strength = regularization or max(SHARE * automatic_weight(local_field, mask, grid), LEAST_WEIGHT)
+    automatic = max(SHARE * automatic_weight(local_field, mask, grid), LEAST_WEIGHT)
+    strength = regularization or chose("regularization", automatic)
     pair = _Pair(data, decay, strength / SHRINKAGE)
     del data  # the pair makes the dipole slab by slab
     if exterior == "auto":  # from the field alone: what is assumed of R2' must not look like background

@@ -12,6 +12,7 @@ from command_line import given
 from scipy.optimize import minimize
 
 from QSMLogic import metrics
+from QSMLogic.chosen import listening
 from QSMLogic.cli import main
 from QSMLogic.decay_misfit import Decay, decay_of, nearest_sources
 from QSMLogic.errors import InputError
@@ -307,3 +308,9 @@ def test_a_command_says_what_it_assumes(head, inputs, tmp_path):
         beside = json.loads((tmp_path / "out" / file).read_text("utf-8"))
         assert said["methods"].rstrip(".") in beside["Description"]
         assert (beside["Units"], beside["Settings"]["relaxivity_dia"]) == ("ppm", 100)
+
+
+def test_the_weight_that_is_chosen_is_told(sources):
+    with listening() as chosen:
+        run_stage("maps", "separation_r2prime", {"iterations": 2}, sources.data())
+    assert chosen["regularization"] > 0
