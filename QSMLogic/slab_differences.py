@@ -9,6 +9,9 @@ import numpy as np
 
 from .device import copied, library
 
+NEXT = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+"""Steps to the next voxel along each axis."""
+
 
 def after(image: np.ndarray, axis: int, slab: slice) -> np.ndarray:
     """Next voxel along an axis less the voxel, of a slab; periodic."""

@@ -18,7 +18,7 @@ from .misfit import Measured
 from .operators import half_shape, inverse, transform
 from .parallel import each, threads
 from .progress import Progress, part, rising
-from .slab_differences import after, before, following, preceding, return_after, return_before, together
+from .slab_differences import NEXT, after, before, following, preceding, return_after, return_before, together
 from .slope_waves import Slopes, Waves
 from .solvers import OVER_RELAXATION, Split, converged, relative_change
 from .total_variation import COARSE_SHARE, FRESH_TOLERANCE, SHRINKAGE, Exterior, leaves_smooth_misfit
@@ -30,7 +30,7 @@ BEND = 8.0
 """Weight of the second order over that of the first, per voxel side. With 2, slopes explain what background is left:
 the error of a brain from raw phase is three points higher."""
 
-STEPS = ((1, 0, 0),), ((0, 1, 0),), ((0, 0, 1),)
+STEPS = tuple((step,) for step in NEXT)
 """To the voxel beside which a difference along an axis lies in the mask."""
 
 BENDS = (

@@ -14,6 +14,7 @@ from .grid import Grid
 from .misfit import Measured, clipped, field_noise_level
 from .operators import Window
 from .progress import Progress, part
+from .slab_differences import NEXT, together
 from .solvers import Split, admm, fresh_state
 
 Exterior = Literal["auto", "free", "zero"]
@@ -145,8 +146,11 @@ def variation_split(mask: np.ndarray, threshold: float, penalty: float, weight: 
 
 
 def between(mask: np.ndarray) -> np.ndarray:
-    """Whether a voxel and the next along each axis both lie in the mask: (3, x, y, z) bool."""
-    return np.stack([mask & np.roll(mask, -1, axis) for axis in range(3)])
+    """Whether a voxel and the next along each axis both lie in the mask: (3, x, y, z) bool.
+
+    The last voxel has no next: where the mask reaches both ends of the window, they are not neighbours.
+    """
+    return np.stack([together(mask, slice(0, len(mask)), (step,)) for step in NEXT])
 
 
 def no_sources_split(mask: np.ndarray, penalty: float) -> Split:

@@ -1,5 +1,7 @@
 """Images cut slab by slab, and which voxels of a slab lie in the mask together."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from QSMLogic.masked import Masked
 from QSMLogic.operators import Window
 from QSMLogic.slab_differences import together
 from QSMLogic.total_generalized_variation import BENDS, STEPS
+from QSMLogic.total_variation import between
 
 SHAPE = (11, 13, 9)
 
@@ -48,5 +51,14 @@ def test_together_is_within_the_image_and_the_same_in_any_slabs(steps):
     for step in steps:
         expected &= wide[tuple(slice(1 + s, 1 + s + n) for s, n in zip(step, SHAPE, strict=True))]
     for cut in ([0, 11], [0, 3, 11], range(12)):
-        found = [together(mask, slice(a, b), steps) for a, b in zip(cut, cut[1:], strict=False)]
+        found = [together(mask, slice(a, b), steps) for a, b in pairwise(cut)]
         np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+def test_voxels_at_opposite_ends_are_no_neighbours():
+    mask = random_mask()
+    whole = slice(0, SHAPE[0])
+    found = between(mask)
+    for axis, steps in enumerate(STEPS):
+        np.testing.assert_array_equal(found[axis], together(mask, whole, steps))
+        assert not np.take(found[axis], -1, axis).any()
