@@ -25,12 +25,12 @@ def minimal_residuals(
 ) -> np.ndarray:
     """Solve operator(x) = right, where the operator need not be symmetric, from zero.
 
-    right: (x, y, z); precondition: approximation of the inverse, which returns a new array. Stops when the residual has
-    fallen to tolerance times that of zero, or after the given number of iterations. Source: Eisenstat1983 (Orthomin).
+    right: (x, y, z), used up; precondition: approximation of the inverse, which returns a new array. Stops when the
+    residual has fallen to tolerance times that of zero, or after the given number of iterations. Source: Eisenstat1983
+    (Orthomin).
     """
     progress = rising(progress)
-    x = np.zeros_like(right)
-    residual = right.copy()
+    x, residual = np.zeros_like(right), right
     norm = first = dot(residual, residual)
     kept: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=DIRECTIONS)
     for iteration in range(iterations):

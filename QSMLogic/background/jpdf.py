@@ -51,8 +51,8 @@ def jpdf(
     ] = None,
     edges: Annotated[float, Param("Edges", "", 0, 0.9, "share of the voxels whose differences are not smoothed")] = 0.3,
     tolerance: Annotated[
-        float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which it stops", advanced=True)
-    ] = 1e-2,
+        float, Param("Tolerance", "", 1e-6, 0.5, "relative change at which a round stops", advanced=True)
+    ] = 2e-2,
     iterations: Annotated[int, Param("Most iterations", "", 1, 2000, "of ADMM, each round", advanced=True)] = 300,
     progress: Progress = no_progress,
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ EXTENSION_ITERATIONS = 100
     cite=("Roberts2024", "Liu2011"),
     sentence="Background fields were removed by projection onto dipole fields, and what was left of them at the mask's "
     "edge by maximum spherical mean value filtering (mSMV, radius {radius:g} mm)",
-    volumes=16,
+    volumes=17.5,
     on_gpu=True,
 )
 def msmv(

@@ -23,7 +23,7 @@ LEAST_TRUST = 1e-2
     label="RESHARP",
     cite=("Sun2014",),
     sentence="Background fields were removed with RESHARP (radius {radius:g} mm, regularisation {regularisation:g})",
-    volumes=13,
+    volumes=15.5,
     on_gpu=True,
 )
 def resharp(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +15,9 @@ from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
 from ..spherical_mean import fits, window_of_balls
+
+NO_BALL = 255
+"""In place of a ball's number; the parameters' ranges allow at most 80."""
 
 HARMONIC_LEFT = 2e-3
 """Damping of the deconvolution: what the spherical means cannot tell from background stays near zero. Near the best of
@@ -69,7 +73,8 @@ def vsharp(
         )
     window = window_of_balls(mask, grid)
     radii = np.append(np.arange(max_radius, min_radius + ROUNDING, -step), min_radius)
-    balls = _Balls(_shells(window, radii, part(progress, 0, 0.1, "spherical means")))
+    numbers, kernels = _shells(window, radii, part(progress, 0, 0.1, "spherical means"))
+    balls = _Balls(lambda number: numbers == number, kernels)
     smooth = _SmoothPart(balls, window)
     local = minimal_residuals(
         balls.high_pass,
@@ -87,27 +92,28 @@ def vsharp(
 class _Balls:
     """The operator that takes from each voxel the mean over its own ball, and what solving with it needs.
 
-    shells: for each ball the share of each voxel that has it, and the ball's half spectrum.
+    share: of each voxel that has a ball, by the ball's number; kernels: the balls' half spectra, by their number.
     """
 
-    def __init__(self, shells: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.shells = shells
-        self.eroded = np.any([where for where, _ in shells], axis=0)
-        self.sharpening = 1 / (1 - shells[0][1] + np.float32(np.sqrt(HARMONIC_LEFT)))
+    def __init__(self, share: Callable[[int], np.ndarray], kernels: list[np.ndarray]) -> None:
+        self.share, self.kernels = share, kernels
+        self.eroded = share(0) != 0
+        for number in range(1, len(kernels)):
+            self.eroded |= share(number) != 0
 
     def high_pass(self, image: np.ndarray) -> np.ndarray:
         spectrum = transform(image)
         out = image * self.eroded
-        for where, kernel in self.shells:
+        for number, kernel in enumerate(self.kernels):
             mean = inverse(spectrum * kernel, image.shape)
-            mean *= where
+            mean *= self.share(number)
             out -= mean
         return out
 
     def adjoint(self, image: np.ndarray) -> np.ndarray:
         spectrum = transform(image)
-        for where, kernel in self.shells:
-            mean = transform(where * image)
+        for number, kernel in enumerate(self.kernels):
+            mean = transform(self.share(number) * image)
             mean *= kernel
             spectrum -= mean
         image = inverse(spectrum, image.shape)
@@ -120,7 +126,7 @@ class _Balls:
         return out
 
     def sharpened(self, image: np.ndarray) -> np.ndarray:
-        image = convolve(image, self.sharpening)
+        image = convolve(image, 1 / (1 - self.kernels[0] + np.float32(np.sqrt(HARMONIC_LEFT))))
         image *= self.eroded
         return image
 
@@ -138,18 +144,20 @@ class _SmoothPart:
         middles = [(side.stop - 1) / 2 for side in window.inner]
         self.means = [hats(*row) for row in zip(grid.shape, shape, middles, strict=True)]
         self.spread = [mean.T * np.float32(mean.shape[1] / mean.shape[0]) for mean in self.means]
-        shares = [along_axes(self.means, where.astype(np.float32)) for where, _ in balls.shells]
+        numbers = range(len(balls.kernels))
+        shares = [along_axes(self.means, balls.share(number).astype(np.float32)) for number in numbers]
         inside = np.sum(shares, axis=0)
         inside = np.divide(1, inside, out=np.zeros_like(inside), where=inside > MOSTLY)
-        kernels = [_lowest(kernel, shape) for _, kernel in balls.shells]
-        self.coarse = _Balls([(share * inside, kernel) for share, kernel in zip(shares, kernels, strict=True)])
+        for number in numbers:
+            shares[number] *= inside
+        self.coarse = _Balls(lambda number: shares[number], [_lowest(kernel, shape) for kernel in balls.kernels])
 
     def undone(self, image: np.ndarray) -> np.ndarray:
         """Undo the blur of an image on the fine voxels, nearly."""
         mean = self._means_of(image)
         smooth = minimal_residuals(
             self.coarse.high_pass,
-            mean,
+            mean.copy(),
             tolerance=COARSE_TOLERANCE,
             iterations=COARSE_ITERATIONS,
             progress=no_progress,
@@ -191,20 +199,23 @@ def _lowest(kernel: np.ndarray, shape: list[int]) -> np.ndarray:
     return kernel[np.ix_(rows, columns, np.arange(shape[2] // 2 + 1))]
 
 
-def _shells(window: Window, radii: np.ndarray, progress: Progress) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each radius: the voxels for which it is the largest whose ball lies in the mask, and the ball's spectrum."""
-    shells, free = [], window.mask.copy()
+def _shells(window: Window, radii: np.ndarray, progress: Progress) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Find for each voxel the largest ball that lies in the mask; radii: mm, falling.
+
+    Returns the ball's number of each voxel (NO_BALL where none fits), uint8, and the balls' half spectra, by number.
+    """
+    numbers, kernels = np.full(window.grid.shape, NO_BALL, np.uint8), []
     spectrum = transform(window.mask.astype(np.float32))
     for i, radius in enumerate(radii):
         progress(i / len(radii), "")
         mean = ball(window.grid, float(radius))
-        where = free & fits(window, mean, spectrum)
+        where = (numbers == NO_BALL) & fits(window, mean, spectrum)
         if where.any():
-            free &= ~where
-            shells.append((where, mean))
-    if not shells:
+            numbers[where] = len(kernels)
+            kernels.append(mean)
+    if not kernels:
         raise InputError(
             f"V-SHARP: no ball of {radii[-1]:g} to {radii[0]:g} mm both reaches a voxel's neighbours and fits in the "
             "mask. Change the radii, or check the mask."
         )
-    return shells
+    return numbers, kernels

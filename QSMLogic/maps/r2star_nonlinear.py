@@ -50,7 +50,7 @@ DAMPING, EASED, RAISED = 1e-3, 0.1, 10.0
     outputs=OUTPUTS,
     fewest_echoes=FEWEST,
     needed_by=CORRECTION_NEEDS,
-    volumes=10,
+    volumes=10.5,
 )
 def r2star_nonlinear(
     magnitude: np.ndarray,
