@@ -56,7 +56,7 @@ def test_minimal_residuals_solve_a_system_that_is_not_symmetric():
     before, told = right.copy(), []
     solved = minimal_residuals(
         lambda x: (matrix @ x.ravel()).reshape(x.shape).astype(np.float32),
-        right,
+        right.copy(),
         tolerance=1e-6,
         iterations=100,
         progress=lambda f, m: told.append(f),
