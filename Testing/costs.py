@@ -7,10 +7,10 @@ The bound is the time that cannot go without another algorithm: that of the real
 their sizes, and of the passes over memory between them, at the speed of a sum of two images. Of the passes those are
 counted that the method's solver needs at each step, a volume for each image read or written: the vectors of conjugate
 gradients, the state of each split of ADMM with its data, the spectrum that a kernel multiplies; and every input and
-output once. All is in FFT units: a float32 real transform of the volume, forward and back. Transforms of single axes are
-not counted, with which TGV and source separation work: their bounds are too low, as is that of a spanning tree, of which
-only reading and writing are counted. A method that is more than 1.5 times its bound has a profile: the functions in
-which the time is spent, without those they call, on one thread.
+output once. All is in FFT units: a float32 real transform of the volume, forward and back. Transforms of single axes
+are not counted, with which TGV and source separation work: their bounds are too low, as is that of a spanning tree, of
+which only reading and writing are counted. A method that is more than 1.5 times its bound has a profile: the functions
+in which the time is spent, without those they call, on one thread.
 """
 
 import argparse
