@@ -222,6 +222,19 @@ def test_the_command_refuses_in_one_line(files, tmp_path, capsys):
     refused(capsys, words(files, out, "--register", "none", "--reference", "pons"), "--reference pons")
 
 
+def test_the_unit_is_what_the_maps_say(files, tmp_path, capsys):
+    for name in ("a", "b"):
+        (files / f"{name}.json").write_text('{"Units": "1/s"}')
+    try:
+        assert main(words(files, tmp_path / "rates")) == 0
+        assert "1/s" in capsys.readouterr().out
+        (files / "b.json").write_text('{"Units": "ppm"}')
+        refused(capsys, words(files, tmp_path / "mixed"), "compare two maps of one kind")
+    finally:
+        for name in ("a", "b"):
+            (files / f"{name}.json").unlink()
+
+
 def test_the_figure_shows_the_limits_it_was_given():
     rng = np.random.default_rng(2)
     first = rng.normal(0, 0.05, 5000)

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..io.itk_images import write_transform
 from ..io.nifti import Geometry, read_image, read_labels, read_volume, refuse_other_geometry, write_image
 from ..io.outputs import OutputFolder
-from ..io.writing import PROVENANCE, write_json
+from ..io.writing import PROVENANCE, unit_said, write_json
 from ..report.bland_altman import bland_altman
 from ..report.provenance import provenance
 from ..roi import read_names
@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", type=Path, metavar="FILE", help="regions on the voxels of A, 0 for background")
     parser.add_argument("--names", type=Path, metavar="FILE", help="names of the labels: CSV, TSV, JSON")
     parser.add_argument("--reference", default="none", metavar="WHICH", help="what becomes zero in both, as in qsm roi")
-    parser.add_argument("--unit", default="ppm", help="of the maps (default ppm)")
+    parser.add_argument("--unit", help="of the maps (default: what their side-cars say, else ppm)")
     add_output(parser)
     parser.add_argument(
         "--child", action="store_true", help="for programs: progress in lines, and an end when standard input closes"
@@ -64,6 +64,7 @@ def _work(args: argparse.Namespace) -> None:
         end_with(sys.stdin)
     if (args.magnitude is None) != (args.second_magnitude is None):
         raise InputError("Give both magnitudes (--magnitude and --second-magnitude), or neither.")
+    args.unit = args.unit or _unit(args.first, args.second)
     files = (SECOND, DIFFERENCE, TABLE, FIGURE, PROVENANCE)
     names = {} if args.names is None else read_names(args.names)
     with OutputFolder(args.out, files, stale=[TRANSFORM], force=args.force) as out:
@@ -86,6 +87,14 @@ def _work(args: argparse.Namespace) -> None:
         write_json(out, PROVENANCE, _record(args, found, seconds))
     warn(list(found.warnings))
     print(_said(args, found))
+
+
+def _unit(first: Path, second: Path) -> str:
+    """Return the unit of both maps; InputError where they say two."""
+    said = [unit for unit in map(unit_said, (first, second)) if unit is not None]
+    if len(set(said)) > 1:
+        raise InputError(f"{first} is in {said[0]} and {second} in {said[1]}: compare two maps of one kind.")
+    return said[0] if said else "ppm"
 
 
 def _map(path: Path, mask: Path | None, magnitude: Path | None) -> Map:
