@@ -12,7 +12,7 @@ from ..registry import method
 @method(
     stage="maps",
     label="Field in Hz",
-    cite=(),
+    cite=("Bilgic2024",),
     sentence="Total and local field were also given as frequencies, in Hz",
     outputs=("total_field_hz", "local_field_hz"),
     volumes=3.5,

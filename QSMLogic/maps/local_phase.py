@@ -14,7 +14,7 @@ from ..registry import Param, method
 @method(
     stage="maps",
     label="Local phase",
-    cite=(),
+    cite=("Bilgic2024",),
     sentence="The phase that the local field makes until an echo time of {echo_time:g} s was computed for display",
     outputs=("local_phase",),
     volumes=1.5,
