@@ -81,7 +81,7 @@ DOUBTS: tuple[Doubt, ...] = (
     ),
     Doubt(
         "background",
-        3.0,
+        2.5,
         "Hardly any background was removed (total field over local field {:.1f}): the phase looks high-pass filtered, "
         "as SWI phase is, or wrongly scaled. Use the phase as it was acquired.",
         low=True,
@@ -94,7 +94,7 @@ DOUBTS: tuple[Doubt, ...] = (
     ),
     Doubt(
         "edge_field",
-        2.5,
+        1.8,
         "The local field at the mask's edge is {:.1f} times that inside: the mask reaches beyond the tissue, or "
         "background is left. Use a smaller mask.",
     ),

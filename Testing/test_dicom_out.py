@@ -343,10 +343,10 @@ def test_a_folder_in_a_folder_of_results_is_put_back_when_a_move_fails(tmp_path,
 def test_the_description_holds_the_settings_and_never_too_much():
     settings = Settings.preset()
     text = derivation(settings)
-    assert "background: jpdf (regularization auto, edges 0.3, " in text
+    assert "background: vsharp (max_radius 12, " in text
     many = Settings.from_dict(settings.to_dict() | {"masking": settings.to_dict()["masking"] * 30})
     assert len(derivation(many)) <= 1024
-    assert "background: jpdf; inversion: tv; referencing: mean" in derivation(many)
+    assert "background: vsharp; inversion: tv; referencing: mean" in derivation(many)
     assert "settings not recorded" in derivation(None)
 
 

@@ -107,7 +107,7 @@ def test_round_trip_is_exact(tmp_path_factory, suffix, **drawn):
         ({"invertion": {}}, "The settings have no 'invertion'; known: preset, description, pipeline, masking, "),
         ({"pipeline": {"three_pass": True}}, "[pipeline] has no 'three_pass'; known: two_pass, device."),
         ({"pipeline": {"two_pass": "yes"}}, "Pipeline: Two passes = 'yes', a value of type bool is needed"),
-        ({"preset": "9T"}, "There is no preset '9T'; the presets: default, 7T, body, fast, single-echo."),
+        ({"preset": "9T"}, "There is no preset '9T'; the presets: default, 7T, accurate, body, fast, single-echo."),
     ],
 )
 def test_refuses_what_it_does_not_know(small, change, said):
