@@ -15,6 +15,9 @@ from .errors import InputError
 from .grid import Grid
 from .parallel import PASS_VOXELS, each, slabs, threads
 
+TOUCHING = 1 + 1e-5
+"""Times the squared radius: a point on the sphere lies in the ball, however a header's voxel size is rounded."""
+
 BALL_SUBSAMPLES = 5
 """Points per voxel and axis that decide how much of a voxel lies in a ball."""
 
@@ -166,7 +169,7 @@ def ball(grid: Grid, radius: float) -> np.ndarray:
     distance = squares[0][:, None, None] + squares[1][:, None] + squares[2]
     sides = [2 * r + 1 for r in reach]
     split = [n for side in sides for n in (side, BALL_SUBSAMPLES)]
-    cover = (distance <= radius * radius).reshape(split).sum(axis=(1, 3, 5), dtype=np.float32)
+    cover = (distance <= radius * radius * TOUCHING).reshape(split).sum(axis=(1, 3, 5), dtype=np.float32)
     if cover.sum() == 0:
         cover[tuple(reach)] = 1
     cover /= cover.sum()

@@ -29,6 +29,9 @@ COARSENED = 3
 MOSTLY = 0.501
 """Share of a coarse voxel in the eroded mask from which it belongs to it; of just a half, rounding would decide."""
 
+SPARE = 1e-3
+"""Of a larger voxel: no row of them is added for what the rounding of a header's voxel size adds."""
+
 ROUNDING = 1e-6
 """mm; radii that differ by less are one."""
 
@@ -138,7 +141,8 @@ class _SmoothPart:
         self.eroded, grid = balls.eroded, window.grid
         side = COARSENED * min(grid.voxel_size)
         shape = [
-            good_size(int(np.ceil(n * min(s / side, 1)))) for n, s in zip(grid.shape, grid.voxel_size, strict=True)
+            good_size(int(np.ceil(n * min(s / side, 1) - SPARE)))
+            for n, s in zip(grid.shape, grid.voxel_size, strict=True)
         ]
         # About the middle of the mask's box, or the answer would depend on the end from which an axis is counted.
         middles = [(side.stop - 1) / 2 for side in window.inner]
