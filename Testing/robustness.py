@@ -143,6 +143,9 @@ def page(table: dict[tuple[str, str], list[str]]) -> str:
             "",
             f"Least error on each head: {'; '.join(best(table))}.",
             "",
+            "The preset `accurate` is JPDF and TV with no source outside. The default takes V-SHARP with sources outside: it",
+            "takes half the time, hardly feels the rounding of its input, and bears phase that no sources explain.",
+            "",
             f"Versions: {used}.",
             "",
         ]
