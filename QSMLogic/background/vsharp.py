@@ -208,7 +208,8 @@ def _shells(window: Window, radii: np.ndarray, progress: Progress) -> tuple[np.n
 
     Returns the ball's number of each voxel (NO_BALL where none fits), uint8, and the balls' half spectra, by number.
     """
-    numbers, kernels = np.full(window.grid.shape, NO_BALL, np.uint8), []
+    kernels: list[np.ndarray] = []
+    numbers = np.full(window.grid.shape, NO_BALL, np.uint8)
     spectrum = transform(window.mask.astype(np.float32))
     for i, radius in enumerate(radii):
         progress(i / len(radii), "")
