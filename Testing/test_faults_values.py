@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from dicom_files import change, siemens
-from test_nifti import make, patched
+from nifti_files import make, patched
 from test_parameters import GEOMETRY, SHAPE, TIMES, wrapped
 
 from QSMLogic.errors import InputError
