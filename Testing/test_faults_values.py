@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dicom_files import change, siemens
 from nifti_files import make, patched
-from test_parameters import GEOMETRY, SHAPE, TIMES, wrapped
+from scan_files import GEOMETRY, SHAPE, TIMES, wrapped
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
