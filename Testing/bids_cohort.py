@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from QSMLogic.cli import main
+from QSMLogic.cohort.dataset import units
+from QSMLogic.cohort.unit import Plan
 from QSMLogic.io.nifti import Geometry, write_image
 from QSMLogic.phantom import head_phantom
+from QSMLogic.settings import Settings
 
 SHAPE, VOXEL_SIZE = (28, 32, 26), (6.8, 6.8, 7.0)
 TIMES = (0.005, 0.011, 0.017)
@@ -33,6 +36,12 @@ def begin_data_set(root):
     )
     (root / "MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 3, "Manufacturer": "Phantom & Söhne"}))
     return root
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return the root of a data set that holds no subject yet."""
+    return begin_data_set(tmp_path / "raw")
 
 
 def put_echoes(root, name, head, suffix="MEGRE", *, parts=("mag", "phase"), echoes=(1, 2, 3)):
@@ -97,3 +106,15 @@ def finished_cohort(tiny_cohort, tmp_path_factory):
     out = tmp_path_factory.mktemp("derivatives") / "qsm"
     status = bids(tiny_cohort, out, "--keep", "all")
     return out, status
+
+
+def plan_of(root, **more):
+    """Return what a cohort of cheap settings is to do with a data set."""
+    settings = Settings.preset().changed({"masking.method": "threshold", "inversion.method": "tkd"})
+    return Plan(root, root.parent / "out", settings, **more)
+
+
+def only_unit(root):
+    """Return the one unit of a data set."""
+    (unit,) = units(root)
+    return unit
