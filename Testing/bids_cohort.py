@@ -1,6 +1,9 @@
 """A small BIDS data set with everything a cohort may hold, good and bad, and the command on it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ SHAPE, VOXEL_SIZE = (28, 32, 26), (6.8, 6.8, 7.0)
 TIMES = (0.005, 0.011, 0.017)
 QUICK = ("--masking", "threshold", "--inversion", "tkd")
 """Settings of no quality that take no time."""
+SECONDS = 60
+"""A command on a tiny head takes a few, on a busy machine some more."""
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +81,31 @@ def outcomes_of(out):
 def files_of(out):
     """Return every file of a folder, with the time of its last change."""
     return {p.relative_to(out).as_posix(): p.stat().st_mtime_ns for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def sidecar(path):
+    """Return what the side-car of an image says."""
+    return json.loads(path.with_name(path.name.removesuffix(".nii.gz") + ".json").read_text("utf-8"))
+
+
+def validated(out):
+    """Return what the validator of the BIDS standard finds: (severity, code, key, place) of every issue."""
+    tool = Path(sys.executable).with_name("bids-validator-deno")
+    assert tool.exists(), "bids-validator-deno is not installed: pip install -e '.[test]'"
+    ran = subprocess.run([tool, out, "--format", "json"], capture_output=True, text=True, timeout=SECONDS, check=False)
+    try:
+        issues = json.loads(ran.stdout)["issues"]["issues"]
+    except (ValueError, KeyError):
+        pytest.fail(f"the validator did not run: {ran.stdout[-500:]} {ran.stderr[-500:]}")
+    return {(i.get("severity"), i["code"], i.get("subCode", ""), i.get("location", "")) for i in issues}
+
+
+@pytest.fixture
+def one_subject(tiny_head, root, tmp_path):
+    """Return a data set of one subject, and its derivatives."""
+    put_echoes(root, "sub-a", tiny_head)
+    assert bids(root, tmp_path / "out") == 0
+    return root, tmp_path / "out"
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bids_cohort import begin_data_set, bids, files_of, geometry_of, put_echoes
-from test_bids_app import validated
+from bids_cohort import begin_data_set, bids, files_of, geometry_of, put_echoes, validated
 
 from QSMLogic.cohort import tables
 from QSMLogic.cohort.group import write_group

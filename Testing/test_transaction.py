@@ -7,13 +7,11 @@ import sys
 import time
 
 import pytest
-from bids_cohort import QUICK, bids, put_echoes
+from bids_cohort import QUICK, SECONDS, bids, put_echoes
 
 from QSMLogic.cohort.transaction import UnitFiles
 from QSMLogic.errors import InputError
 from QSMLogic.io.outputs import UNFINISHED
-
-SECONDS = 60
 
 RECORD = "logs/u/record"
 OLD = {"sub/anat/a": "old a", "sub/fmap/b": "old b", "sub/anat/gone": "old", RECORD: "old record"}
