@@ -8,6 +8,7 @@ from QSMLogic.phantom import Phantom, head_phantom
 
 pytest_plugins = [
     "bids_cohort",
+    "dicom_maps",
     "browser",
     "small_run",
     "command_line",

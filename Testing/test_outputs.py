@@ -193,3 +193,25 @@ def test_a_disk_too_full_to_begin_leaves_nothing(tmp_path, monkeypatch):
     assert content(tmp_path) == {}
     with OutputFolder(tmp_path / "a" / "out", NAMES) as out:
         fill(out)
+
+
+def test_a_folder_in_a_folder_of_results_is_put_back_when_a_move_fails(tmp_path, monkeypatch):
+    real = os.replace
+
+    def failing(source, target):
+        if str(target) == str(tmp_path / "z"):
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    def write():
+        with OutputFolder(tmp_path, ["series", "z"], force=True) as out:
+            out.path("series").mkdir()
+            (out.path("series") / "new").write_text("new")
+            out.path("z").write_text("z")
+            monkeypatch.setattr(os, "replace", failing)
+
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "old").write_text("old")
+    with pytest.raises(InputError, match="full"):
+        write()
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["series", "series/old"]
