@@ -1,18 +1,14 @@
-"""Susceptibility-weighted images: masks, filters, projections and shading against what is known in closed form."""
+"""Susceptibility-weighted images against what is known in closed form."""
 
 import numpy as np
 import pytest
 from analytic import cylinder_field, positions
 
-from QSMLogic.bias_field import bias_field
 from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.errors import InputError
 from QSMLogic.grid import Grid
-from QSMLogic.high_pass import LowPass, UnwrappedHighPass
 from QSMLogic.methods import METHODS
-from QSMLogic.phantom import COIL_FALL_OFF
 from QSMLogic.pipeline import run_stage
-from QSMLogic.projection import projection
 from QSMLogic.settings import Settings
 from QSMLogic.weighting import echoes_together, falling, phase_weight, sigmoid
 
@@ -72,58 +68,6 @@ def test_echoes_together_are_their_root_mean_square():
     magnitude[0, 0, 0], magnitude[1, 0, 0] = (3, 4), (5, 5)
     assert echoes_together(magnitude, [0, 1])[:, 0, 0] == pytest.approx([np.sqrt(12.5), 5])
     assert echoes_together(magnitude, [1])[:, 0, 0] == pytest.approx([4, 5])
-
-
-# Filters
-
-
-def wave(wavelength: float) -> np.ndarray:
-    """Return a plane wave oblique to the axes, in rad, so small that homodyne filtering is linear."""
-    direction = np.array((2, -1, 2)) / 3
-    along = np.tensordot(direction, positions(GRID), 1)
-    return (0.1 * np.sin(2 * np.pi * along / wavelength)).astype(np.float32)
-
-
-def filtered(kind: str, phase: np.ndarray, wavelength: float, mask: np.ndarray = EVERYWHERE) -> np.ndarray:
-    if kind == "unwrapped":
-        high = UnwrappedHighPass(mask, GRID, wavelength)
-        return high.window.paste(high(high.window.cut(phase)))
-    low = LowPass(mask, GRID, wavelength, kind)
-    return low.window.paste(low.homodyne(low.window.cut(phase), low.window.cut(np.ones_like(phase))))
-
-
-@pytest.mark.parametrize(
-    ("kind", "short", "long"), [("hann", 1, 0.1464), ("gaussian", 0.9868, 0.1591), ("unwrapped", 0.9991, 0.0699)]
-)
-def test_a_wave_of_the_filters_wavelength_is_halved(kind, short, long):
-    """A wave 2.5 times as short, and one twice as long, are left as the windows say."""
-    for length, wavelength, left in ((10, 10, 0.5), (4, 10, short), (16, 8, long)):
-        made, expected = (
-            image[MIDDLE].astype(float) for image in (filtered(kind, wave(length), wavelength), wave(length))
-        )
-        assert made == pytest.approx(left * expected, abs=2e-4)
-
-
-@pytest.mark.parametrize("kind", ["hann", "gaussian", "unwrapped"])
-def test_a_smooth_phase_of_many_turns_is_removed_and_what_is_fine_stays(kind):
-    x, y, z = positions(GRID)
-    smooth = 0.25 * x - 0.15 * y + 0.1 * z + 0.002 * (x * y - z * x)
-    assert np.ptp(smooth) > 3 * np.pi
-    detail = np.where(x**2 + y**2 + z**2 < 2.5**2, 1.0, 0.0)
-    made = filtered(kind, np.angle(np.exp(1j * (smooth + detail))).astype(np.float32), 16)[MIDDLE]
-    alone = filtered(kind, detail.astype(np.float32), 16)[MIDDLE]
-    assert made.max() > 0.75
-    assert np.abs(made - alone).max() < 0.08
-
-
-def test_phase_zero_stays_zero_beside_a_far_larger_part_of_the_mask():
-    """There the smoothed magnitude is negative, for the window has side lobes."""
-    mask = np.zeros(GRID.shape, bool)
-    mask[:20] = mask[27, 19, 15] = True
-    low = LowPass(mask, GRID, 16, "hann")
-    smoothed = low.smoothed(low.window.mask.astype(np.float32))
-    assert smoothed[low.window.mask].min() < 0
-    assert np.abs(low.homodyne(np.zeros_like(smoothed), np.ones_like(smoothed))).max() < 1e-5
 
 
 # SWI
@@ -263,84 +207,3 @@ def test_tswi_refuses_thresholds_in_the_wrong_order():
             {"low": 0.2, "high": 0.1},
             {"magnitude": bright(chi), "chi": chi, "mask": EVERYWHERE, "grid": GRID},
         )
-
-
-# Projection
-
-
-@pytest.mark.parametrize(("thickness", "reach"), [(0, 0), (1.7, 0), (5, 1), (8, 2), (1000, 99)])
-def test_a_projection_of_a_ramp_is_the_ramp_of_its_slabs_end(thickness, reach):
-    """The ramp runs along the third axis, whose voxels have 1.7 mm."""
-    ramp = np.broadcast_to(np.arange(31, dtype=np.float32) + 1, GRID.shape)
-    lowest = projection(ramp, EVERYWHERE, GRID, thickness, "minimum")
-    highest = projection(ramp, EVERYWHERE, GRID, thickness, "maximum")
-    places = np.arange(31)
-    assert (lowest == ramp[..., np.maximum(places - reach, 0)]).all()
-    assert (highest == ramp[..., np.minimum(places + reach, 30)]).all()
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_projection_runs_along_the_axis_nearest_to_the_field(axis):
-    direction = np.roll((0.9, -0.3, 0.3), axis)
-    grid = Grid((9, 9, 9), (1, 1, 1), b0_direction=tuple(-direction))
-    image = np.full((9, 9, 9), 5, np.float32)
-    image[4, 4, 4] = 1
-    dark = np.argwhere(projection(image, np.ones(grid.shape, bool), grid, 5, "minimum") == 1)
-    assert len(dark) == 5
-    assert np.ptp(dark, axis=0).tolist() == np.roll((4, 0, 0), axis).tolist()
-
-
-def test_what_is_outside_the_mask_is_not_projected():
-    mask = EVERYWHERE.copy()
-    mask[..., :10] = False
-    image = np.where(mask, np.float32(7), np.float32(0))
-    assert (projection(image, mask, GRID, 20, "minimum") == image).all()
-    assert (projection(-image, mask, GRID, 20, "maximum") == -image).all()
-
-
-# Shading
-
-
-def test_n4_undoes_a_known_shading(phantom):
-    grid, mask = phantom.scan.grid, phantom.mask
-    x, y, z = positions(grid)
-    shading = np.exp(0.004 * x - 0.003 * z - 4e-5 * (x * x + y * y)).astype(np.float32)
-    coil = coil_of(grid)
-    image = phantom.scan.magnitude[..., 0] / coil * shading
-    found = bias_field(image, mask, grid, 12.0)
-    before, after = shading[mask], (found / shading)[mask]
-    assert before.std() / before.mean() > 0.14
-    assert after.std() / after.mean() < 0.035
-    assert (image / found)[mask].mean() == pytest.approx(image[mask].mean(), rel=1e-4)
-    assert (found[~mask] == 1).all()
-    np.testing.assert_allclose(bias_field(image / 1024, mask, grid, 12.0), found, rtol=1e-5)
-
-
-def coil_of(grid: Grid) -> np.ndarray:
-    """Return the shading that the phantom has already."""
-    axes = [(2 * np.arange(n) + 1) / n - 1 for n in grid.shape]
-    x, y, z = np.meshgrid(*axes, indexing="ij")
-    return (1 - COIL_FALL_OFF * np.exp(-2 * (x * x + y * y + z * z))).astype(np.float32)
-
-
-def test_shading_that_cannot_be_told_is_none():
-    few = np.zeros(GRID.shape, bool)
-    few[20:23, 20:23, 10:13] = True
-    image = np.random.default_rng(0).uniform(1, 2, GRID.shape).astype(np.float32)
-    assert (bias_field(image, few, GRID, 1.0) == 1).all()
-    assert (bias_field(np.full_like(image, 3), EVERYWHERE, GRID, 4.0) == 1).all()
-    assert (bias_field(np.zeros_like(image), EVERYWHERE, GRID, 4.0) == 1).all()
-
-
-def test_swi_is_freed_of_shading_where_it_is_asked_for(phantom):
-    scan = phantom.scan
-    x = positions(scan.grid)[0].astype(np.float32)
-    data = {"phase": scan.phase[..., :1], "mask": phantom.mask, "grid": scan.grid}
-    data["magnitude"] = scan.magnitude[..., :1] * np.exp(0.01 * x)[..., None]
-    tissue = phantom.mask & (phantom.labels == 8)
-    spread = {}
-    for switch in (False, True):
-        made = run_stage("maps", "swi", {"power": 0.0, "bias_correction": switch}, data)["swi"][tissue]
-        spread[switch] = made.std() / made.mean()
-    assert spread[False] > 0.2
-    assert spread[True] < 0.07
