@@ -7,6 +7,7 @@ import pytest
 from QSMLogic.phantom import Phantom, head_phantom
 
 pytest_plugins = [
+    "archives",
     "atlas_head",
     "bids_cohort",
     "dicom_maps",
