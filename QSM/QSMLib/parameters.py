@@ -20,7 +20,7 @@ from QSMLogic.settings import Settings, preset_names
 
 from .needs import asks, refuseUnfit, takes
 from .request import Request
-from .stored import Stored, StoredNode, Together
+from .stored import Stored, StoredNode, Together, Values
 from .volumes import echoNodes
 
 MODULE = "QSM"
@@ -73,7 +73,7 @@ def _spaced(numbers: Sequence[float]) -> str:
     return " ".join(repr(float(number)) for number in numbers)
 
 
-class Parameters:
+class Parameters(Values):
     """State of the panel: one property per control, and the `Request` they make together."""
 
     inputKind = Stored(VOLUMES)
@@ -91,10 +91,6 @@ class Parameters:
     mask = StoredNode()
     labels = StoredNode()
     r2 = StoredNode()
-
-    def __init__(self, node: Any) -> None:
-        """Wrap a vtkMRMLScriptedModuleNode."""
-        self.node = node
 
     @classmethod
     def ofScene(cls, scene: Any) -> Parameters:

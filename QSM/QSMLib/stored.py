@@ -1,6 +1,6 @@
 """Values that lie in a node of the scene: they are saved with it, and whoever shows the node sees them change.
 
-A class that has some of them has the node as `node`.
+A class that has some of them is `Values`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ class Stored:
         owner.node.SetParameter(self.name, "" if value is None else self.write(value))
 
 
+class StoredSwitch(Stored):
+    """A yes or no."""
+
+    def __init__(self, default: bool) -> None:
+        """Say what holds where the node has neither."""
+        super().__init__(default, lambda text: text == "yes", lambda on: "yes" if on else "no")
+
+
 class StoredNode:
     """A node that the parameter node refers to, or None."""
 
@@ -47,6 +55,14 @@ class StoredNode:
     def __set__(self, owner: Any, node: Any) -> None:
         """Refer to another node."""
         owner.node.SetNodeReferenceID(self.name, node.GetID() if node else None)
+
+
+class Values:
+    """Has the node that its values lie in."""
+
+    def __init__(self, node: Any) -> None:
+        """Wrap the node."""
+        self.node = node
 
 
 class Together:

@@ -13,13 +13,12 @@ from QSMLogic.registration import LEVELS
 
 from ..atlas import AtlasRequest
 from ..display import showMask
-from ..stored import Stored, StoredNode, Together
+from ..stored import Stored, StoredNode, StoredSwitch, Together, Values
 from ..volumes import shownNode
+from .child_section import CommandSection
 from .editors import narrow
 from .mask import openInEditor
 from .measure import Choices as Measured
-from .section import COLOURS, Section
-from .waiting import Waiting
 
 VOLUME, LABELS, SEGMENTATION = "vtkMRMLScalarVolumeNode", "vtkMRMLLabelMapVolumeNode", "vtkMRMLSegmentationNode"
 
@@ -36,7 +35,7 @@ IMAGES = "NIfTI, NRRD (*.nii *.nii.gz *.nrrd);;(*)"
 TABLES = "CSV, TSV, JSON (*.csv *.tsv *.txt *.json);;(*)"
 
 
-class Choices:
+class Choices(Values):
     """What is chosen in this section, kept in the panel's parameter node."""
 
     atlasImage = StoredNode()
@@ -48,66 +47,48 @@ class Choices:
     atlasNames = Stored("")
     atlasLevel = Stored(LEVELS[-1])
     atlasSaid = Stored("")
-    atlasBad = Stored(False, lambda text: text == "yes", lambda bad: "yes" if bad else "no")
+    atlasBad = StoredSwitch(False)
 
-    def __init__(self, node: Any) -> None:
-        """Wrap the parameter node."""
-        self.node = node
+    @property
+    def found(self) -> tuple[str, bool] | None:
+        """How well the template fits, and whether that speaks against the labels; None without labels."""
+        return None if self.atlasResult is None else (self.atlasSaid, self.atlasBad)
 
 
-class AtlasSection(Section):
+class AtlasSection(CommandSection):
     """An atlas carried over to the images of a subject."""
+
+    name = "atlas"
+    choicesClass = Choices
 
     def __init__(self, frame: Any, panel: Any) -> None:
         """Make and connect the widgets."""
         super().__init__(frame, panel)
-        self.waiting = Waiting(panel, self._told, self._take)
-        column = qt.QVBoxLayout(frame)
-        form = qt.QFormLayout()
-        form.setFieldGrowthPolicy(qt.QFormLayout.AllNonFixedFieldsGrow)
-        column.addLayout(form)
-        self.selectors: dict[str, Any] = {}
         for role, label in _selectorLabels().items():
-            self._addSelector(form, role, label)
+            self._addRow(label, self.newSelector(role, KINDS[role], _selectorHelp()[role]), role)
         self.names = narrow(qt.QLineEdit())
         self.names.name = "atlasNamesEdit"
         self.names.toolTip = _("Table (CSV, TSV) or JSON file with the names of the labels; empty: their own names.")
-        self._addRow(form, _("Names:"), self.names, "atlasNames")
+        self._addRow(_("Names:"), self.names, "atlasNames")
         panel.connect(self.names, "editingFinished()", self._typeNames)
         self.levels = narrow(qt.QComboBox())
         self.levels.name = "atlasLevelComboBox"
         self.levels.toolTip = _("How freely the template is moved: each goes on from the one before.")
         for level, label in _levelLabels().items():
             self.levels.addItem(label, level)
-        form.addRow(_("Fit:"), self.levels)
+        self.form.addRow(_("Fit:"), self.levels)
         panel.connect(self.levels, "currentIndexChanged(int)", self._chooseLevel)
-        self._addButtons(column)
-
-    @property
-    def choices(self) -> Choices:
-        """What is chosen."""
-        return Choices(self.panel.parameters.node)
+        self.addButtons(_("Carry over"), _("Fit the template to the image, and draw its labels there."))
+        self.cancelButton.toolTip = _("End the registration at once.")
+        self.editButton = self.addButton("edit", _("Correct in Segment Editor"), self._edit)
+        self.editButton.toolTip = _("Open the labels there, over the image.")
 
     def refresh(self) -> None:
         """Show the choice, and what can be done with it."""
+        super().refresh()
         chosen = self.choices
-        for role, selector in self.selectors.items():
-            selector.setMRMLScene(self.panel.scene)
-            selector.setCurrentNode(getattr(chosen, role))
         self.names.text = chosen.atlasNames
         self.levels.setCurrentIndex(max(0, self.levels.findData(chosen.atlasLevel)))
-        running = self.waiting.job is not None
-        missing = ""
-        try:
-            self._request()
-        except InputError as error:
-            missing = str(error)
-        self.applyButton.enabled = not running and not missing
-        self.applyButton.toolTip = missing or _("Fit the template to the image, and draw its labels there.")
-        self.cancelButton.enabled = running
-        if not running:
-            self.said.text = chosen.atlasSaid if chosen.atlasResult is not None else missing
-            self.said.styleSheet = COLOURS["warning" if chosen.atlasBad and chosen.atlasResult is not None else "info"]
         self.editButton.enabled = chosen.atlasResult is not None
 
     def resultsChanged(self, outputs: Any) -> None:
@@ -119,28 +100,36 @@ class AtlasSection(Section):
             self.choices.atlasImage = image if image.IsA(VOLUME) else None
             self.choices.atlasMask = outputs.nodes["mask"]
 
-    def cancel(self) -> bool:
-        """End what is under way."""
-        return self.waiting.cancel()
+    def request(self) -> AtlasRequest:
+        """Return what Carry over will do; InputError with the one thing that is missing."""
+        chosen = self.choices
+        return AtlasRequest(
+            image=chosen.atlasImage,
+            mask=chosen.atlasMask,
+            template=chosen.atlasTemplate,
+            labels=chosen.atlasLabels,
+            templateMask=chosen.atlasTemplateMask,
+            names=chosen.atlasNames,
+            level=chosen.atlasLevel,
+        )
 
-    def cleanup(self) -> None:
-        """End what is under way, and let go of the scene."""
-        self.cancel()
-        for selector in self.selectors.values():
-            selector.setMRMLScene(None)
+    def begin(self, request: AtlasRequest) -> Any:
+        """Start the registration."""
+        return self.panel.logic.startAtlas(request)
 
-    def _addSelector(self, form: Any, role: str, label: str) -> None:
-        selector = self.selectors[role] = narrow(slicer.qMRMLNodeComboBox())
-        selector.name = f"{role}Selector"
-        selector.nodeTypes = KINDS[role]
-        selector.showChildNodeTypes = False
-        selector.addEnabled = selector.removeEnabled = False
-        selector.noneEnabled = True
-        selector.toolTip = _selectorHelp()[role]
-        self._addRow(form, label, selector, role)
-        self.panel.connect(selector, "nodeActivated(vtkMRMLNode*)", lambda: self._choose(role))
+    def take(self, job: Any) -> None:
+        """Show the labels, and let them be measured."""
+        with slicer.util.WaitCursor():
+            carried = self.panel.logic.collectAtlas(job)
+        with Together(self.panel.parameters.node):
+            chosen = self.choices
+            chosen.atlasResult = Measured(chosen.node).measureRegions = carried.segmentation
+            chosen.atlasSaid, chosen.atlasBad = " ".join([carried.said, *carried.warnings]), bool(carried.warnings)
+        showMask(carried.segmentation)
+        text = _("Carried over: {name}. Look at it before you measure.").format(name=carried.segmentation.GetName())
+        self.panel.sayDone(text, carried.warnings)
 
-    def _addRow(self, form: Any, label: str, widget: Any, role: str) -> None:
+    def _addRow(self, label: str, widget: Any, role: str) -> None:
         """Add a field, with a button beside it where it can be read from a file."""
         load = {"atlasTemplate": self._loadTemplate, "atlasLabels": self._loadLabels, "atlasNames": self._loadNames}
         row = qt.QHBoxLayout()
@@ -150,33 +139,7 @@ class AtlasSection(Section):
             button.text, button.name, button.toolTip = "...", f"{role}Button", _("Read it from a file.")
             self.panel.connect(button, "clicked()", load[role])
             row.addWidget(button)
-        form.addRow(label, row)
-
-    def _addButtons(self, column: Any) -> None:
-        self.applyButton = qt.QPushButton(_("Carry over"))
-        self.cancelButton = qt.QPushButton(_("Cancel"))
-        self.cancelButton.toolTip = _("End the registration at once.")
-        self.editButton = qt.QPushButton(_("Correct in Segment Editor"))
-        self.editButton.toolTip = _("Open the labels there, over the image.")
-        row = qt.QHBoxLayout()
-        row.addWidget(self.applyButton)
-        row.addWidget(self.cancelButton)
-        self.said = qt.QLabel()
-        self.said.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
-        self.said.setTextFormat(qt.Qt.PlainText)
-        self.said.wordWrap = True
-        column.addLayout(row)
-        column.addWidget(self.said)
-        column.addWidget(self.editButton)
-        actions = {"apply": self._start, "cancel": self._askedToCancel, "edit": self._edit}
-        for name, action in actions.items():
-            button = getattr(self, f"{name}Button")
-            button.name = f"atlas_{name}"
-            self.panel.connect(button, "clicked()", action)
-        self.said.name = "atlas_said"
-
-    def _choose(self, role: str) -> None:
-        setattr(self.choices, role, self.selectors[role].currentNode())
+        self.form.addRow(label, row)
 
     def _chooseLevel(self) -> None:
         self.choices.atlasLevel = self.levels.itemData(self.levels.currentIndex)
@@ -205,47 +168,6 @@ class AtlasSection(Section):
             except RuntimeError:
                 raise InputError(f"Slicer cannot read {path}: choose a NIfTI or NRRD image.") from None
         setattr(self.choices, role, node)
-
-    def _request(self) -> AtlasRequest:
-        chosen = self.choices
-        return AtlasRequest(
-            image=chosen.atlasImage,
-            mask=chosen.atlasMask,
-            template=chosen.atlasTemplate,
-            labels=chosen.atlasLabels,
-            templateMask=chosen.atlasTemplateMask,
-            names=chosen.atlasNames,
-            level=chosen.atlasLevel,
-        )
-
-    def _start(self) -> None:
-        self.waiting.refuseSecond()
-        request = self._request()
-        self.applyButton.enabled = False  # the wait cursor lets events through
-        with slicer.util.WaitCursor():
-            job = self.panel.logic.startAtlas(request)
-        self.waiting.start(job)
-        self.panel.refresh()
-
-    def _told(self, job: Any) -> None:
-        self.said.styleSheet = COLOURS["info"]
-        self.said.text = f"{round(100 * job.fraction)} %  {job.message}"
-
-    def _take(self, job: Any) -> None:
-        with slicer.util.WaitCursor():
-            carried = self.panel.logic.collectAtlas(job)
-        with Together(self.panel.parameters.node):
-            chosen = self.choices
-            chosen.atlasResult = Measured(chosen.node).measureRegions = carried.segmentation
-            chosen.atlasSaid, chosen.atlasBad = " ".join([carried.said, *carried.warnings]), bool(carried.warnings)
-        showMask(carried.segmentation)
-        text = _("Carried over: {name}. Look at it before you measure.").format(name=carried.segmentation.GetName())
-        self.panel.say(" ".join([text, *carried.warnings]), "warning" if carried.warnings else "info")
-
-    def _askedToCancel(self) -> None:
-        if self.cancel():
-            self.panel.say(_("Cancelled; nothing was changed."))
-            self.panel.refresh()
 
     def _edit(self) -> None:
         openInEditor(self.panel.scene, self.choices.atlasResult, self.choices.atlasImage)

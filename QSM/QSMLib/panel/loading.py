@@ -80,7 +80,7 @@ class LoadingSection(Section):
             parameters.b0Direction = acquisition.b0Direction
             parameters.phaseScale, parameters.phaseSign = acquisition.phaseScale, 1
             parameters.labels, parameters.name = acquisition.labels, acquisition.name
-        self.panel.say(" ".join([said, *acquisition.warnings]), "warning" if acquisition.warnings else "info")
+        self.panel.sayDone(said, acquisition.warnings)
 
     def _askFolder(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(self.frame, _("Folder with DICOM or BIDS images"))

@@ -13,7 +13,7 @@ from ..measurement import MEAN, NONE, Measurement, measure, rereference
 from ..regions import Choice, choicesOf
 from ..rendering import areSurfacesShown, showSurfaces
 from ..reproduce import fileName
-from ..stored import Stored, StoredNode, Together
+from ..stored import Stored, StoredNode, Together, Values
 from .reference_box import showReferences
 from .section import Section
 from .windows import lookAtAll, savePath
@@ -42,15 +42,11 @@ NAMES = {
 """Names of the widgets in Qt, by which scripts find them."""
 
 
-class Choices:
+class Choices(Values):
     """What is chosen in this section, kept in the panel's parameter node."""
 
     measureRegions = StoredNode()
     measureReference = Stored(NONE)
-
-    def __init__(self, node: Any) -> None:
-        """Wrap the parameter node."""
-        self.node = node
 
     @property
     def maps(self) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +96,10 @@ class Panel(VTKObservationMixin):
         self.ui.messageLabel.visible = bool(text)
         if text:
             self.log(text)
+
+    def sayDone(self, text: str, warnings: Sequence[str]) -> None:
+        """Show what was done, and the warnings that came with it."""
+        self.say(" ".join([text, *warnings]), "warning" if warnings else "info")
 
     def log(self, text: str) -> None:
         """Add a line to the log."""

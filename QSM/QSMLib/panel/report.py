@@ -15,7 +15,7 @@ from ..export import dicomSources, exportDicom
 from ..maps import pageOf, provenanceOf
 from ..reproduce import fileName
 from ..results import MAP_ATTRIBUTE, PAGE_ENDING
-from .section import COLOURS, Section
+from .section import COLOURS, Section, messageLabel
 from .windows import openDocument
 
 TABLE_HEIGHT, ROW_HEIGHT = 142, 22
@@ -39,7 +39,7 @@ class ReportSection(Section):
         """Make the widgets."""
         super().__init__(frame, panel)
         column = qt.QVBoxLayout(frame)
-        self.about, self.warnings = _text(), _text()
+        self.about, self.warnings = messageLabel(), messageLabel()
         self.warnings.styleSheet = COLOURS["warning"]
         self.table = _table()
         self.openButton = qt.QPushButton(_("Open report"))
@@ -130,14 +130,6 @@ def _importInto(database: Any, folder: Path) -> str:
     if not DICOMUtils.importDicom(str(folder), database, True):
         return _("It could not be added to Slicer's DICOM database.")
     return _("It was added to Slicer's DICOM database.")
-
-
-def _text() -> Any:
-    label = qt.QLabel()
-    label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
-    label.setTextFormat(qt.Qt.PlainText)  # headers of any origin speak in warnings
-    label.wordWrap = True
-    return label
 
 
 def _table() -> Any:

@@ -14,31 +14,23 @@ from QSMLogic.memory import GIBIBYTE, available_memory
 from ..as_python import asPython
 from ..reproduce import asCommand
 from ..request import AUTOMATIC
-from .section import Section
-from .waiting import Waiting
+from .child_section import ChildSection
 
 FULL = 1000
 """Steps of the progress bar."""
 
 
-class RunSection(Section):
+class RunSection(ChildSection):
     """The run."""
 
     def __init__(self, frame: Any, panel: Any) -> None:
         """Connect the widgets."""
         super().__init__(frame, panel)
-        self.waiting = Waiting(panel, self._showProgress, self._finish)
         self.ui.progressBar.maximum = FULL
-        panel.connect(self.ui.applyButton, "clicked()", self.start)
-        panel.connect(self.ui.cancelButton, "clicked()", self._askedToCancel)
+        self.useButtons(self.ui.applyButton, self.ui.cancelButton)
         panel.connect(self.ui.copyLogButton, "clicked()", self._copyLog)
         panel.connect(self.ui.copyCommandButton, "clicked()", self._copyCommand)
         panel.connect(self.ui.copyPythonButton, "clicked()", self._copyPython)
-
-    @property
-    def job(self) -> Any:
-        """The run under way, None where there is none."""
-        return self.waiting.job
 
     def refresh(self) -> None:
         """Say what is missing, and how much memory the run needs."""
@@ -48,12 +40,9 @@ class RunSection(Section):
             memory = _memoryText(self.panel.logic.memoryNeeded(request))
         except InputError as error:
             missing = str(error)
-        running = self.job is not None
+        self.refreshButtons(missing, _("Compute the maps."))
         self.ui.readyLabel.text = missing or memory
-        self.ui.applyButton.enabled = not missing and not running
-        self.ui.applyButton.toolTip = missing or _("Compute the maps.")
-        self.ui.cancelButton.enabled = running
-        self.ui.progressBar.visible = running
+        self.ui.progressBar.visible = self.job is not None
         for button in (self.ui.copyCommandButton, self.ui.copyPythonButton):
             button.enabled = not missing
 
@@ -64,42 +53,26 @@ class RunSection(Section):
             raise InputError("The values of the phase do not tell its units: choose them under Input, Phase units.")
         return request
 
-    def start(self) -> None:
-        """Begin a run."""
-        self.waiting.refuseSecond()
-        request = self.request()
-        self.ui.applyButton.enabled = False  # the wait cursor lets events through
-        with slicer.util.WaitCursor():
-            job = self.panel.logic.start(request)
+    def begin(self, request: Any) -> Any:
+        """Start the run."""
+        job = self.panel.logic.start(request)
         self.panel.say(_("Computing..."))
-        self.waiting.start(job)
-        self.panel.refresh()
+        return job
 
-    def cancel(self) -> bool:
-        """End a run at once; return whether there was one."""
-        return self.waiting.cancel()
+    def tell(self, job: Any) -> None:
+        """Show how far the run is."""
+        bar = self.ui.progressBar
+        bar.value = round(FULL * job.fraction)
+        bar.format = f"%p % {job.message.partition(':')[0]}"
 
-    def cleanup(self) -> None:
-        """End a run."""
-        self.cancel()
-
-    def _askedToCancel(self) -> None:
-        if self.cancel():
-            self.panel.say(_("Cancelled; nothing was changed."))
-            self.panel.refresh()
-
-    def _finish(self, job: Any) -> None:
+    def take(self, job: Any) -> None:
+        """Make nodes of the maps, and tell every section of them."""
         with slicer.util.WaitCursor():
             outputs = self.panel.logic.collect(job)
         made = ", ".join(node.GetName() for node in outputs.nodes.values())
         text = _("Done in {seconds:.0f} s: {made}.").format(seconds=outputs.seconds, made=made)
-        self.panel.say(" ".join([text, *outputs.warnings]), "warning" if outputs.warnings else "info")
+        self.panel.sayDone(text, outputs.warnings)
         self.panel.resultsChanged(outputs)
-
-    def _showProgress(self, job: Any) -> None:
-        bar = self.ui.progressBar
-        bar.value = round(FULL * job.fraction)
-        bar.format = f"%p % {job.message.partition(':')[0]}"
 
     def _copyLog(self) -> None:
         self._copy(self.ui.logText.plainText)

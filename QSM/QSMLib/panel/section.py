@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
+
 COLOURS = {"info": "", "warning": "color: #b9770e;", "error": "color: #c0392b;"}
 """Style of a message by its kind; both colours can be read on a light and on a dark panel."""
 
@@ -30,3 +32,12 @@ class Section:
 
     def cleanup(self) -> None:
         """Let go of timers, observers and jobs."""
+
+
+def messageLabel() -> Any:
+    """Return a label for sentences: as wide as the panel, and as many lines as they need."""
+    label = qt.QLabel()
+    label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
+    label.setTextFormat(qt.Qt.PlainText)  # names and headers of any origin speak in them
+    label.wordWrap = True
+    return label
