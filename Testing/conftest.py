@@ -16,6 +16,7 @@ pytest_plugins = [
     "command_line",
     "slicer_side.fixtures",
     "slicer_nodes",
+    "slicer_runs",
     "panel_user",
     "measuring",
 ]

@@ -75,6 +75,11 @@ class Nodes:
         return node
 
 
+def ids(scene):
+    """Return the ids of all nodes."""
+    return {scene.GetNthNode(i).GetID() for i in range(scene.GetNumberOfNodes())}
+
+
 @pytest.fixture
 def nodes(slicer_scene):
     """Return a maker of nodes in an empty scene."""

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from command_line import GEOMETRY, TIMES
-from slicer_nodes import to_ras
+from slicer_nodes import ids, to_ras
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.nifti import read_image
@@ -39,10 +39,6 @@ def request_of(phases, slicer_scene):
 
     common = {"magnitudes": (), "echoTimes": TIMES, "fieldStrength": 3.0, "settings": Settings.preset()}
     return lambda **changes: Request(**{"phases": phases, "keep": tuple(FILES), "name": "head"} | common | changes)
-
-
-def ids(scene):
-    return {scene.GetNthNode(i).GetID() for i in range(scene.GetNumberOfNodes())}
 
 
 def test_every_map_is_a_volume_on_the_voxels_of_the_phase(nodes, results, request_of, finished):
