@@ -18,6 +18,7 @@ from QSMLogic.operators import (
     inverse,
     transform,
 )
+from QSMLogic.slab_transforms import slabs_inverted, slabs_transformed
 
 GRIDS = [
     Grid((32, 30, 36), (1, 1, 1), b0_direction=(0, 0, 1)),
@@ -168,3 +169,15 @@ def test_a_window_refuses_an_empty_or_foreign_mask():
         Window(np.zeros(grid.shape, bool), grid, 1)
     with pytest.raises(InputError, match="must be equal"):
         Window(np.ones((4, 5, 7), bool), grid, 1)
+
+
+@pytest.mark.parametrize("shape", [(70, 32, 36), (45, 27, 35)])
+def test_slabs_are_transformed_as_the_whole(shape):
+    image = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+    grid, back = GRIDS[1].with_shape(shape), np.empty_like(image)
+    spectrum = slabs_transformed(grid, lambda slab: image[slab])
+    assert np.abs(spectrum - np.fft.rfftn(image)).max() < 1e-5 * np.abs(spectrum).max()
+    stops = slabs_inverted(grid, spectrum, lambda slab, made: (back.__setitem__(slab, made), slab.stop)[1])
+    assert np.abs(back - image).max() < 1e-5
+    assert len(stops) > 1
+    assert stops[-1] == shape[0]

@@ -1,32 +1,18 @@
 """Source separation: on sources that are known, with what happens where its assumptions fail."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from analytic import covered, positions
-from bids_cohort import begin_data_set, bids, put_echoes
 from cases import data_of
-from command_line import given
-from scipy.optimize import minimize
 
 from QSMLogic import metrics
 from QSMLogic.chosen import listening
-from QSMLogic.cli import main
-from QSMLogic.decay_misfit import Decay, decay_of, nearest_sources
-from QSMLogic.errors import InputError
 from QSMLogic.forward_model import field_of
 from QSMLogic.grid import Grid
-from QSMLogic.io.nifti import read_volume, write_image
-from QSMLogic.operators import Window
-from QSMLogic.parallel import slabs
-from QSMLogic.phantom import head_phantom
-from QSMLogic.pipeline import run, run_stage
-from QSMLogic.relaxivity import r2prime_from, relaxivity_at
-from QSMLogic.report.methods_text import methods_text
-from QSMLogic.settings import Settings
-from QSMLogic.slab_transforms import slabs_inverted, slabs_transformed
+from QSMLogic.pipeline import run_stage
+from QSMLogic.relaxivity import relaxivity_at
 
 GRID = Grid((44, 40, 36), (2.0, 2.2, 2.6), b0_direction=(0.35, -0.25, 0.9))
 FIELD_NOISE, DECAY_NOISE = 5e-4, 1.0
@@ -170,49 +156,6 @@ def test_what_background_removal_left_is_taken_for_sources_outside(sources):
     assert worst["auto"] < 0.012 < worst["zero"]
 
 
-def test_the_nearest_sources_are_the_least_of_the_objective():
-    random = np.random.default_rng(0)
-    decay = Decay(lambda _: target, para=1.3, dia=0.7, weight=1.0, bound=0.02)
-    start = (0.1 * random.standard_normal((2, 200))).astype(np.float32)
-    target = (0.15 * random.standard_normal(200)).astype(np.float32)
-    for weight in (0.0, 0.3, 5.0):
-        found = nearest_sources(start, decay, target, weight)
-        for i in range(0, 200, 7):
-
-            def objective(s, i=i, weight=weight):
-                left = abs(target[i] - 1.3 * s[0] + 0.7 * s[1])
-                misfit = left**2 if left < 0.02 else 0.02 * (2 * left - 0.02)
-                return 100 * ((s[0] - start[0, i]) ** 2 + (s[1] - start[1, i]) ** 2 + weight * misfit)
-
-            best = minimize(objective, [0.05, -0.05], bounds=[(0, None), (None, 0)], tol=1e-12)
-            assert found[0, i] >= 0 >= found[1, i]
-            assert objective(found[:, i]) <= best.fun + 1e-5
-
-
-def test_slabs_of_r2prime_are_those_of_its_window():
-    """Of a mask askew in the image, whose window goes on beyond its box."""
-    mask = np.zeros(GRID.shape, bool)
-    mask[5:36, 2:39, 4:35] = True
-    rate = np.random.default_rng(1).random(GRID.shape).astype(np.float32)
-    window = Window(mask, GRID, 0.0)
-    assert window.grid.shape[0] > 31
-    target = decay_of(window, rate.__getitem__, mask, (200.0, 100.0), 1.0).target
-    found = np.concatenate([target(slab) for slab in slabs(window.grid.shape, 5000)])
-    assert np.allclose(found, window.cut(rate / 150), rtol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(70, 32, 36), (45, 27, 35)])
-def test_slabs_are_transformed_as_the_whole(shape):
-    image = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
-    grid, back = GRID.with_shape(shape), np.empty_like(image)
-    spectrum = slabs_transformed(grid, lambda slab: image[slab])
-    assert np.abs(spectrum - np.fft.rfftn(image)).max() < 1e-5 * np.abs(spectrum).max()
-    stops = slabs_inverted(grid, spectrum, lambda slab, made: (back.__setitem__(slab, made), slab.stop)[1])
-    assert np.abs(back - image).max() < 1e-5
-    assert len(stops) > 1
-    assert stops[-1] == shape[0]
-
-
 def test_without_r2_the_same_is_found_where_the_assumption_holds(sources):
     data = sources.data()
     data["r2star"] = data["r2prime"] + np.float32(13.2) * data["mask"]
@@ -229,14 +172,6 @@ def test_an_r2_that_was_assumed_too_low_goes_into_both_kinds(sources):
     assert errors[2] == pytest.approx([5 / 137 / 2, -5 / 137 / 2], abs=0.006)
 
 
-def test_the_r2_assumed_grows_with_the_field_strength():
-    one = np.full(1, 50.0, np.float32)
-    for field_strength, r2 in ((1.5, 11.1), (3.0, 13.2), (7.0, 18.8)):
-        assert r2prime_from(one, field_strength, 1.0, 9.0, 1.4)[0] == pytest.approx(50 - r2)
-    assert r2prime_from(one, 3.0, 0.5, 10.5, 0.0)[0] == pytest.approx(19.75)
-    assert r2prime_from(one / 10, 3.0, 1.0, 9.0, 1.4)[0] == 0
-
-
 def test_the_head_s_nuclei(phantom):
     """Means of nuclei full of iron, and of white matter, which is more myelin than iron."""
     data = data_of(phantom)
@@ -249,65 +184,6 @@ def test_the_head_s_nuclei(phantom):
     alone = run_stage("inversion", "tv", {}, data)["chi"]
     errors = [metrics.nrmse(chi, phantom.chi, phantom.mask) for chi in (found["chi_para"] + found["chi_dia"], alone)]
     assert errors[0] < 0.9 * errors[1], "R2' tells of the susceptibility too"
-
-
-def test_a_run_separates_from_the_r2_that_is_given():
-    phantom = head_phantom((32, 36, 32), (6.0, 6.0, 6.0))
-    wanted = {"maps.method": "r2star_arlo r2prime separation_closed_form"}
-    settings = Settings.preset("fast").changed(wanted)
-    maps = run(phantom.scan, settings, r2=phantom.r2).maps
-    assert np.allclose(maps["chi_para"] + maps["chi_dia"], maps["chi"] * maps["eroded_mask"], atol=1e-6)
-    deep = maps["eroded_mask"] & np.isin(phantom.labels, [2, 3, 6])
-    assert maps["chi_para"][deep].mean() > 2 * -maps["chi_dia"][deep].mean()
-    with pytest.raises(InputError, match="R2"):
-        run(phantom.scan, settings)
-
-
-def test_every_assumption_is_said():
-    preset = Settings.preset("fast")
-    for method, said in {
-        "separation_closed_form": ("137 1/s", "at 3 T", "nothing else to add", "zero in water"),
-        "separation_r2prime": ("137 1/s", "at 3 T", "robust", "nothing else to add"),
-        "separation_r2star": ("137 1/s", "R2 was not measured, but taken to be 9 + 1.4 B0", "1 times"),
-    }.items():
-        text = methods_text(preset.changed({"maps.method": f"r2star_arlo r2prime {method}"}))
-        assert all(words in text for words in said), text
-
-
-def test_one_separation_at_a_time():
-    with pytest.raises(InputError, match="make the same map"):
-        Settings.preset("fast").changed({"maps.method": "r2star_arlo separation_r2star r2prime separation_r2prime"})
-
-
-def test_assumptions_are_in_the_side_cars_of_a_cohort(tiny_head, tmp_path):
-    root, out = begin_data_set(tmp_path / "raw"), tmp_path / "out"
-    put_echoes(root, "sub-a", tiny_head)
-    chosen = ("--maps", "r2star_arlo", "separation_r2star", "--set", "maps.share=0.5")
-    assert bids(root, out, *chosen) == 0
-    for kind in ("para", "dia"):
-        (said,) = out.glob(f"sub-a/anat/sub-a_desc-chi{kind}map_*.json")
-        content = json.loads(said.read_text("utf-8"))
-        assert content["Units"] == "ppm"
-        assert "R2 was not measured, but taken to be 9 + 1.4 B0 everywhere" in content["Description"]
-        assert "R2' to be 0.5 times what R2* has beyond that" in content["Description"]
-        assert content["Settings"]["relaxivity_para"] == 137
-
-
-def test_a_command_says_what_it_assumes(head, inputs, tmp_path):
-    geometry = read_volume(inputs / "chi.nii.gz")[1]
-    write_image(tmp_path / "r2prime.nii.gz", head.r2prime * head.mask, geometry)
-    words = ["maps", "separation_closed_form", *given(inputs, "chi", "mask"), "--r2prime", tmp_path / "r2prime.nii.gz"]
-    assert main([*map(str, words), "--relaxivity-dia", "100", "--out", str(tmp_path / "out")]) == 0
-    found = read_volume(tmp_path / "out" / "chidiamap.nii.gz")[0]
-    chi = np.where(head.mask, head.chi, 0)
-    expected = chi - np.maximum((head.r2prime + 100 * chi) / 237, np.maximum(chi, 0))
-    assert np.allclose(found, expected * head.mask, atol=1e-5)
-    said = json.loads((tmp_path / "out" / "provenance.json").read_text("utf-8"))
-    assert "diamagnetic sources 100 1/s" in said["methods"]
-    for file in ("chidiamap.json", "chiparamap.json"):
-        beside = json.loads((tmp_path / "out" / file).read_text("utf-8"))
-        assert said["methods"].rstrip(".") in beside["Description"]
-        assert (beside["Units"], beside["Settings"]["relaxivity_dia"]) == ("ppm", 100)
 
 
 def test_the_weight_that_is_chosen_is_told(sources):
