@@ -145,3 +145,26 @@ def ready(user, images):
     user.unfold("stagesGroupBox")
     assert user.ui.applyButton.enabled, user.ui.readyLabel.text
     return user
+
+
+@pytest.fixture
+def open_user(user):
+    """Return a person who has opened the methods."""
+    user.unfold("stagesGroupBox")
+    return user
+
+
+def form_of(user, stage):
+    """Return the form of a stage, the first of those that have several."""
+    if stage == "masking":
+        return user.panel.sections[3].masking.rows[0].form
+    if stage == "maps":
+        return user.panel.sections[4].maps.rows[0].form
+    return next(form.form for form in user.panel.sections[4].stages if form.stage == stage)
+
+
+def answer(monkeypatch, function, path):
+    """Choose a file, as a person does in a file dialogue."""
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, function, staticmethod(lambda *_: str(path)), raising=False)

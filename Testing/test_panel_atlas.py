@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from panel_user import answer
 from slicer_nodes import Nodes
 
 WARNING = "color: #b9770e;"
@@ -45,15 +46,12 @@ def atlas(tmp_path, small_head, subject):
 @pytest.fixture
 def filled(user, subject, atlas, monkeypatch):
     """Return a person who has chosen everything, the atlas from its files."""
-    import qt
-
     user.unfold("atlasCollapsibleButton")
     assert user.find("atlas_said").text == "Choose the image of the subject."
     user.pick("atlasImageSelector", subject[0])
     user.pick("atlasMaskSelector", subject[1])
     for role, file in (("Template", "template.nii.gz"), ("Labels", "labels.nii.gz"), ("Names", "names.csv")):
-        answer = str(atlas / file)
-        monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", staticmethod(lambda *_, a=answer: a), raising=False)
+        answer(monkeypatch, "getOpenFileName", atlas / file)
         user.click(f"atlas{role}Button")
     return user
 
@@ -122,11 +120,8 @@ def test_it_can_be_cancelled_and_ends_with_the_scene(filled, slicer_scene):
 
 
 def test_a_file_that_is_no_image_is_refused(filled, atlas, monkeypatch, vtk_errors):
-    import qt
-
     (atlas / "bad.nii.gz").write_bytes(b"no image")
-    answer = str(atlas / "bad.nii.gz")
-    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", staticmethod(lambda *_: answer), raising=False)
+    answer(monkeypatch, "getOpenFileName", atlas / "bad.nii.gz")
     before = section_of(filled).choices.atlasTemplate
     with vtk_errors.expected("bad"):
         filled.click("atlasTemplateButton")

@@ -2,8 +2,8 @@
 
 import shutil
 
+from panel_user import answer
 from test_folders import bids
-from test_panel_method import answer
 
 
 def test_a_folder_fills_the_panel(user, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from measuring import CAUDATE, CSF, add_segmentation, add_volume, example, label_image
-from panel_user import pick_in
+from panel_user import answer, pick_in
 
 
 @pytest.fixture
@@ -98,11 +98,8 @@ def test_measuring_shows_a_table_in_the_panel_and_in_the_scene(section, regions,
 
 
 def test_saving_writes_the_file_that_was_chosen(section, regions, side, tmp_path, monkeypatch):
-    import qt
-
     section.measureButton.click()
-    answer = [str(tmp_path / "regions")]
-    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", staticmethod(lambda *_: answer[0]))
+    answer(monkeypatch, "getSaveFileName", tmp_path / "regions")
     section.saveButton.click()
     rows = list(csv.DictReader((tmp_path / "regions.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["whole mask", "caudate", "CSF"]
@@ -110,10 +107,10 @@ def test_saving_writes_the_file_that_was_chosen(section, regions, side, tmp_path
     assert message(section) == f"Saved {tmp_path / 'regions.csv'}."
     section.saveButton.click()
     assert "exists already" in message(section)
-    answer[0] = str(tmp_path / "regions.csv")  # the dialogue has asked whether to overwrite it
+    answer(monkeypatch, "getSaveFileName", tmp_path / "regions.csv")  # the dialogue has asked whether to overwrite it
     section.saveButton.click()
     assert message(section).startswith("Saved")
-    answer[0] = ""
+    answer(monkeypatch, "getSaveFileName", "")
     section.saveButton.click()
     assert [path.name for path in tmp_path.iterdir()] == ["regions.csv"]
 
@@ -205,8 +202,6 @@ def test_the_map_of_a_run_is_chosen(section, chi, side):
 
 def test_from_apply_to_the_table(ready, nodes, side, tmp_path, monkeypatch):
     """A run, regions drawn on its magnitude, and the same bytes from the panel and from Python."""
-    import qt
-
     ready.run()
     assert ready.message.startswith("Done in"), ready.message
     ready.unfold("measureCollapsibleButton")
@@ -223,7 +218,7 @@ def test_from_apply_to_the_table(ready, nodes, side, tmp_path, monkeypatch):
     table = ready.find("measure_table").mrmlTableNode()
     mean = float(table.GetCellText(1, table.GetColumnIndex("mean")))
     assert mean == pytest.approx(values[deep & inside].mean() - values[back & inside].mean(), abs=1e-6)
-    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", staticmethod(lambda *_: str(tmp_path / "panel.csv")))
+    answer(monkeypatch, "getSaveFileName", tmp_path / "panel.csv")
     ready.click("measure_save")
     ready.panel.logic.measure(chi, regions, reference="back").writeCsv(tmp_path / "python.csv")
     assert (tmp_path / "panel.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()

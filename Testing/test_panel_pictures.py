@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+from panel_user import answer
 from slicer_nodes import Nodes
 
 SIZE = (24, 24, 24)
@@ -157,7 +158,6 @@ def test_maps_of_another_place_are_refused_and_an_image_of_one_is_left_out(slice
 
 
 def test_from_the_panel(user, chi, tmp_path, monkeypatch):
-    import qt
     from QSMLib import rendering
 
     user.unfold("showCollapsibleButton")
@@ -168,7 +168,7 @@ def test_from_the_panel(user, chi, tmp_path, monkeypatch):
     assert user.find("show3DCheckBox").checked
     user.click("show3DCheckBox")
     assert not rendering.isShown3D(chi)
-    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", staticmethod(lambda *_: str(tmp_path / "mine")))
+    answer(monkeypatch, "getSaveFileName", tmp_path / "mine")
     user.click("showFigureButton")
     assert user.message == f"Saved {tmp_path / 'mine.png'}."
     assert pixels(tmp_path / "mine.png").any()

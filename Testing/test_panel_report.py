@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_files import AXES, ORIGIN, SIEMENS, write_volume
-from panel_user import SHAPE, TIMES
-from test_panel_method import answer
+from panel_user import SHAPE, TIMES, answer
 
 SPACING = (5.0, 5.0, 5.5)
 
