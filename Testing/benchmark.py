@@ -28,7 +28,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from cases import ALL, B0_DIRECTION, at, data_of, map_truths
+from benchmark_page import page
+from cases import ALL, B0_DIRECTION, at, data_of, map_truths, scanned
 
 from QSMLogic import metrics, pipeline
 from QSMLogic.errors import InputError
@@ -48,18 +49,15 @@ from QSMLogic.settings import Settings, preset_names
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
+HOW = (__doc__ or "").rsplit("\n\n", 1)[-1].strip()
 BUILT_IN = "built-in head, 1.5 mm, 3 T, SNR 100, simulated on voxels of half the size"
 EDGE = 4.0
 """mm; left out of the mask where a method cannot know the field beyond it."""
 FFT_REPEATS = 31
-COLUMNS = ("nrmse", "xsim", "slope", "seconds", "units", "volumes", "stated", "silence")
-HEADINGS = ("error %", "XSIM", "slope", "s", "FFT units", "volumes", "stated", "longest silence, s")
-DECIMALS = (1, 3, 2, 2, 0, 1, 1, 2)
 BESIDE = ("r2star", "r2", "r2prime")
 """Maps beside chi that further maps start from or are held to."""
 UNKNOWN = ("field_misfit",)
 """Maps whose truth is not known here: on voxels of half the size the field is not quite that of the coarse map."""
-PEER = ("nrmse", "xsim", "units")
 
 
 def main() -> None:
@@ -90,7 +88,7 @@ def main() -> None:
         print(f"{row:28}", rows[row], flush=True)
         everything[name] = section | {"rows": {row: rows[row] for row in every if row in rows}}
         KEPT.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
-        PAGE.write_text(page(everything), "utf-8")
+        PAGE.write_text(page(everything, HOW), "utf-8")
 
 
 def built_in() -> Phantom:
@@ -135,26 +133,15 @@ def fft_unit(shape: tuple[int, ...]) -> float:
 
 
 def inputs(stage: str, phantom: Any) -> dict[str, Any]:
-    scan, mask = phantom.scan, phantom.mask
-    data = {
-        "phase": scan.phase,
-        "magnitude": scan.magnitude,
-        "echo_times": scan.echo_times,
-        "field_strength": scan.field_strength,
-        "grid": scan.grid,
-        "valid": scan.valid,
-        "given_mask": mask,
-        "mask": mask,
-        "labels": phantom.labels,
-    }
+    data = scanned(phantom)
     if stage in ("background", "inversion"):
         data |= {"total_field": phantom.total_field, "local_field": phantom.local_field}
     if stage == "maps" and isinstance(phantom, Phantom):
         return at(stage, data_of(phantom))
     if stage == "maps":
         known = ("total_field", "local_field", "chi", *BESIDE)
-        data |= {name: np.where(mask, getattr(phantom, name), 0) for name in known if hasattr(phantom, name)}
-        data |= {"eroded_mask": mask}
+        data |= {name: np.where(phantom.mask, getattr(phantom, name), 0) for name in known if hasattr(phantom, name)}
+        data |= {"eroded_mask": phantom.mask}
     return data | ({"chi": phantom.chi} if stage == "referencing" else {})
 
 
@@ -261,53 +248,6 @@ def machine() -> str:
         named = [line for line in listing.read_text("utf-8").splitlines() if line.startswith("model name")]
         model = named[0].split(":", 1)[1].strip() if named else model
     return f"{model}, {threads()} of {os.cpu_count()} threads"
-
-
-def page(everything: dict[str, Any]) -> str:
-    """Return the page: a table for each phantom."""
-    doc = __doc__ or ""
-    parts = ["# Benchmarks", "Made by `make bench`; do not edit.", doc.split("\n\n")[-1].strip()]
-    parts.append(
-        "The longest silence is the longest time between two reports of progress: a run can be cancelled then."
-    )
-    for name, section in everything.items():
-        parts += [f"## {name}", facts(section), table(section)]
-    return "\n\n".join(parts) + "\n"
-
-
-def facts(section: dict[str, Any]) -> str:
-    sides, sizes = (" x ".join(f"{n:g}" for n in section[key]) for key in ("shape", "voxel_size"))
-    used = ", ".join(f"{name} {version}" for name, version in section["versions"].items())
-    lines = [
-        f"- data: {section['what']}; {sides} voxels of {sizes} mm, {section['echoes']} echoes",
-        f"- machine: {section['machine']}; one FFT unit = {section['fft_unit_s'] * 1e3:.0f} ms",
-        f"- versions: {used}",
-    ]
-    if section.get("peer"):
-        lines.append(
-            f"- peer: {section['peer']['peer']}; its FFT unit was {section['peer']['fft_unit_s'] * 1e3:.0f} ms"
-        )
-    return "\n".join(lines)
-
-
-def table(section: dict[str, Any]) -> str:
-    peer = (section.get("peer") or {}).get("rows", {})
-    heads = ["method", *HEADINGS, *(f"peer: {HEADINGS[COLUMNS.index(key)]}" for key in PEER if peer)]
-    rows = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
-    for row, values in section["rows"].items():
-        if "error" in values:
-            rows.append(f"| {row} | {values['error']} |" + " |" * (len(heads) - 2))
-            continue
-        cells = [cell(values, key) for key in COLUMNS] + [cell(peer.get(row, {}), key) for key in PEER if peer]
-        rows.append(f"| {row} | " + " | ".join(cells) + " |")
-        for name, errors_of in values.get("further", {}).items():
-            cells = [cell(errors_of, key) for key in COLUMNS] + [""] * len(PEER if peer else ())
-            rows.append(f"| {row}, {name} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
-
-
-def cell(values: dict[str, Any], key: str) -> str:
-    return f"{values[key]:.{DECIMALS[COLUMNS.index(key)]}f}" if key in values else ""
 
 
 if __name__ == "__main__":

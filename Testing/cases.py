@@ -58,27 +58,34 @@ def data_of(phantom: Phantom, snr: float = SNR) -> dict[str, Any]:
     error = noise * random.standard_normal(mask.shape).astype(np.float32)
     r2star = phantom.r2star + decay_noise(times, deviation) * random.standard_normal(mask.shape)
     r2 = np.where(mask, phantom.r2, 0).astype(np.float32)
-    return {
-        "phase": scan.phase,
+    return scanned(phantom) | {
         "conditioned": np.angle(np.exp(1j * unwrapped)).astype(np.float32),
-        "magnitude": scan.magnitude,
-        "echo_times": scan.echo_times,
-        "field_strength": scan.field_strength,
-        "grid": scan.grid,
-        "valid": scan.valid,
-        "given_mask": mask,
-        "mask": mask,
         "unwrapped": unwrapped.astype(np.float32),
         "total_field": phantom.total_field + error,
         "field_noise": noise,
         "weights": data_weights(noise, mask),
         "local_field": phantom.local_field + error,
-        "labels": phantom.labels,
         "chi": np.where(mask, phantom.chi, 0).astype(np.float32),
         "eroded_mask": mask,
         "r2": r2,
         "r2star": np.where(mask, np.maximum(r2star, 0), 0).astype(np.float32),
         "r2prime": np.where(mask, np.maximum(r2star - r2, 0), 0).astype(np.float32),
+    }
+
+
+def scanned(phantom: Any) -> dict[str, Any]:
+    """Return what is known before the first stage: the scan, the mask and the labels."""
+    scan = phantom.scan
+    return {
+        "phase": scan.phase,
+        "magnitude": scan.magnitude,
+        "echo_times": scan.echo_times,
+        "field_strength": scan.field_strength,
+        "grid": scan.grid,
+        "valid": scan.valid,
+        "given_mask": phantom.mask,
+        "mask": phantom.mask,
+        "labels": phantom.labels,
     }
 
 
