@@ -75,6 +75,23 @@ class Nodes:
         return node
 
 
+def matrix_of(node):
+    """Return the matrix that places the voxels of a volume."""
+    import slicer
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def voxels_of(node):
+    """Return the voxels of a volume, (x, y, z)."""
+    import slicer
+
+    return np.asarray(slicer.util.arrayFromVolume(node)).T
+
+
 def ids(scene):
     """Return the ids of all nodes."""
     return {scene.GetNthNode(i).GetID() for i in range(scene.GetNumberOfNodes())}

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 from dicom_files import GEOMETRY, SIEMENS, TIMES, noise, siemens, write_volume
-from test_folders import to_ras, voxels
+from slicer_nodes import matrix_of, voxels_of
 
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
 
@@ -81,10 +81,10 @@ def test_what_is_loaded_is_what_the_shared_reader_reads(dicom, slicer_scene, tmp
     for echo in range(3):
         phase = slicer_scene.GetFirstNodeByName(f"gre_qsm phase {echo + 1}")
         magnitude = slicer_scene.GetFirstNodeByName(f"gre_qsm magnitude {echo + 1}")
-        assert np.array_equal(voxels(phase), scan.phase[..., echo])
-        assert np.array_equal(voxels(magnitude), scan.magnitude[..., echo])
+        assert np.array_equal(voxels_of(phase), scan.phase[..., echo])
+        assert np.array_equal(voxels_of(magnitude), scan.magnitude[..., echo])
         expected = np.diag([-1.0, -1, 1]) @ np.array(GEOMETRY.direction).reshape(3, 3) * GEOMETRY.spacing
-        assert np.allclose(to_ras(phase)[:3, :3], expected, atol=1e-6)
+        assert np.allclose(matrix_of(phase)[:3, :3], expected, atol=1e-6)
         instances = phase.GetAttribute("DICOM.instanceUIDs").split()
         assert len(instances) == len(set(instances)) == GEOMETRY.shape[2]
 
@@ -177,7 +177,7 @@ def test_a_real_enhanced_file_is_offered_and_loaded(dicom, slicer_scene, shared_
     assert dicom.loadLoadables({plugin: loadables})
     scan = read_acquisition(find_acquisitions(shared_data / "dicom")[0]).scan
     phase = slicer_scene.GetFirstNodeByName("fcMRI Field Mapping phase 2")
-    assert np.array_equal(voxels(phase), scan.phase[..., 1])
+    assert np.array_equal(voxels_of(phase), scan.phase[..., 1])
 
 
 def test_files_of_volumes_that_the_plain_reader_loaded_are_found_in_the_database(slicer_scene):

@@ -6,16 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from bids_folder import AXES, GEOMETRY, SHAPE, TIMES, write_bids
+from slicer_nodes import matrix_of, voxels_of
 
 from QSMLogic.errors import InputError
 from QSMLogic.io.acquisitions import find_acquisitions, read_acquisition
-from QSMLogic.io.nifti import Geometry, write_image
-
-SHAPE = (8, 9, 7)
-TIMES = (0.004, 0.009)
-ANGLE = np.deg2rad(20)
-AXES = tuple(np.array([-1, 0, 0, 0, -np.cos(ANGLE), -np.sin(ANGLE), 0, -np.sin(ANGLE), np.cos(ANGLE)], float).tolist())
-GEOMETRY = Geometry(SHAPE, (1.5, 2.0, 2.5), (11.0, -12.0, 13.0), AXES)
+from QSMLogic.io.nifti import write_image
 
 
 @pytest.fixture
@@ -26,41 +22,10 @@ def folders(slicer_scene):
     return folders
 
 
-def bids(folder, stored=None, **facts):
-    """Write two echoes of noise as a BIDS subject; return phase in rad and magnitude."""
-    rng = np.random.default_rng(3)
-    phase = rng.uniform(-np.pi, np.pi, (*SHAPE, 2)).astype(np.float32)
-    magnitude = rng.uniform(1, 5, (*SHAPE, 2)).astype(np.float32)
-    anat = folder / "sub-a" / "anat"
-    anat.mkdir(parents=True)
-    for echo, time in enumerate(TIMES):
-        for part, image in (("phase", phase if stored is None else stored(phase)), ("mag", magnitude)):
-            name = anat / f"sub-a_echo-{echo + 1}_part-{part}_MEGRE"
-            write_image(f"{name}.nii.gz", image[..., echo].astype(np.float32), GEOMETRY)
-            said = {"EchoTime": time, "MagneticFieldStrength": 3} | (facts if part == "phase" else {})
-            name.with_suffix(".json").write_text(json.dumps(said))
-    return phase, magnitude
-
-
-def voxels(node):
-    import slicer
-
-    return np.asarray(slicer.util.arrayFromVolume(node)).T
-
-
-def to_ras(node):
-    import slicer
-    import vtk
-
-    matrix = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
-
-
 def test_bids_volumes_are_what_slicer_makes_of_the_files(folders, slicer_scene, tmp_path):
     import slicer
 
-    bids(tmp_path, Units="rad")
+    write_bids(tmp_path, Units="rad")
     (candidate,) = folders.find(tmp_path)
     made = folders.load(slicer_scene, candidate)
     assert (made.name, made.phaseScale, made.fieldStrength, made.echoTimes) == ("sub-a", "radians", 3.0, TIMES)
@@ -70,8 +35,8 @@ def test_bids_volumes_are_what_slicer_makes_of_the_files(folders, slicer_scene, 
         for echo, node in enumerate(nodes):
             path = tmp_path / "sub-a" / "anat" / f"sub-a_echo-{echo + 1}_part-{part}_MEGRE.nii.gz"
             own = slicer.util.loadVolume(str(path))
-            assert np.array_equal(voxels(node), voxels(own))
-            assert np.array_equal(to_ras(node), to_ras(own))
+            assert np.array_equal(voxels_of(node), voxels_of(own))
+            assert np.array_equal(matrix_of(node), matrix_of(own))
             assert node.GetStorageNode().GetFullNameFromFileName() == str(path)
             assert not node.GetModifiedSinceRead()
             assert node.GetAttribute("QSM.units") == ("rad" if part == "phase" else None)
@@ -80,7 +45,7 @@ def test_bids_volumes_are_what_slicer_makes_of_the_files(folders, slicer_scene, 
 def test_volumes_remember_their_acquisition(folders, slicer_scene, tmp_path):
     from QSMLib.acquisition import ATTRIBUTE, acquisitionOf, remembered
 
-    bids(tmp_path, Units="rad", Manufacturer="Maker", PatientName="Doe")
+    write_bids(tmp_path, Units="rad", Manufacturer="Maker", PatientName="Doe")
     (candidate,) = folders.find(tmp_path)
     first, second = (folders.load(slicer_scene, candidate) for _ in range(2))
     facts = remembered(first.phases[1])["facts"]
@@ -96,7 +61,7 @@ def test_volumes_remember_their_acquisition(folders, slicer_scene, tmp_path):
 
 
 def test_the_volumes_of_an_acquisition_lie_in_one_folder(folders, slicer_scene, tmp_path):
-    bids(tmp_path, Units="rad")
+    write_bids(tmp_path, Units="rad")
     (candidate,) = folders.find(tmp_path)
     first, second = (folders.load(slicer_scene, candidate) for _ in range(2))
     hierarchy = slicer_scene.GetSubjectHierarchyNode()
@@ -122,10 +87,10 @@ def test_stored_phase_keeps_its_values(folders, slicer_scene, tmp_path, facts, s
     def stored(phase):
         return phase * 1000 if facts else np.rint((phase / np.pi + 1) * 2047.5)
 
-    phase, _ = bids(tmp_path, stored, **facts)
+    phase, _ = write_bids(tmp_path, stored, **facts)
     (candidate,) = folders.find(tmp_path)
     made = folders.load(slicer_scene, candidate)
-    assert np.allclose(voxels(made.phases[1]), stored(phase)[..., 1], atol=1e-3)
+    assert np.allclose(voxels_of(made.phases[1]), stored(phase)[..., 1], atol=1e-3)
     assert (made.phaseScale, detectedScale(made.phases).name) == scales
     assert any("names no unit" in said for said in made.warnings) == (not facts)
     Request(made.phases, made.magnitudes, made.echoTimes, made.fieldStrength, Settings.preset())
@@ -141,17 +106,17 @@ def test_a_4d_file_becomes_a_volume_per_echo(folders, slicer_scene, tmp_path):
     made = folders.load(slicer_scene, candidate)
     assert (made.echoTimes, made.fieldStrength, made.b0Direction) == (TIMES, 7.0, (0.0, 0.6, 0.8))
     for echo in range(2):
-        assert np.array_equal(voxels(made.phases[echo]), phase[..., echo])
+        assert np.array_equal(voxels_of(made.phases[echo]), phase[..., echo])
         assert made.phases[echo].GetStorageNode() is None
     flip = np.diag([-1.0, -1, 1, 1])
     expected = np.eye(4)
     expected[:3, :3] = np.array(AXES).reshape(3, 3) * GEOMETRY.spacing
     expected[:3, 3] = GEOMETRY.origin
-    assert np.allclose(to_ras(made.phases[0]), flip @ expected, atol=1e-5)
+    assert np.allclose(matrix_of(made.phases[0]), flip @ expected, atol=1e-5)
 
 
 def test_facts_nobody_stated_are_left_open(folders, slicer_scene, tmp_path):
-    bids(tmp_path, Units="rad")
+    write_bids(tmp_path, Units="rad")
     for path in tmp_path.rglob("*.json"):
         path.unlink()
     (candidate,) = folders.find(tmp_path)
@@ -161,7 +126,7 @@ def test_facts_nobody_stated_are_left_open(folders, slicer_scene, tmp_path):
 
 
 def test_a_failure_leaves_the_scene_as_it_was(folders, slicer_scene, tmp_path):
-    bids(tmp_path, Units="rad")
+    write_bids(tmp_path, Units="rad")
     (candidate,) = folders.find(tmp_path)
     before = slicer_scene.GetNumberOfNodes()
     last = sorted(tmp_path.rglob("*echo-2_part-mag*.nii.gz"))[0]
@@ -184,9 +149,9 @@ def test_the_real_head_from_dicom_lies_where_its_nifti_lies(folders, slicer_scen
     assert one.phases[0].GetName() == "fcMRI Field Mapping phase 1"
     corner = np.array([[0, 0, 0, 1], [79, 79, 52, 1.0]]).T
     turned = np.array([[79, 79, 0, 1], [0, 0, 52, 1.0]]).T
-    assert np.abs(to_ras(one.phases[0]) @ corner - to_ras(other.phases[0]) @ turned).max() < 1e-3
+    assert np.abs(matrix_of(one.phases[0]) @ corner - matrix_of(other.phases[0]) @ turned).max() < 1e-3
     for own, its in zip(one.phases + one.magnitudes, other.phases + other.magnitudes, strict=True):
-        scale = 1 if own in one.phases else voxels(its).max()
-        assert np.abs(voxels(own) - voxels(its)[::-1, ::-1]).max() < 1e-3 * scale
+        scale = 1 if own in one.phases else voxels_of(its).max()
+        assert np.abs(voxels_of(own) - voxels_of(its)[::-1, ::-1]).max() < 1e-3 * scale
     scan = read_acquisition(find_acquisitions(shared_data / "dicom")[0]).scan
-    assert np.array_equal(voxels(one.phases[1]), scan.phase[..., 1])
+    assert np.array_equal(voxels_of(one.phases[1]), scan.phase[..., 1])

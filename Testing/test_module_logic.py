@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slicer_nodes import ids
+from slicer_nodes import ids, matrix_of
 from slicer_runs import SHAPE, TIMES, TKD
 
 from QSMLogic.errors import Cancelled, InputError
@@ -53,12 +53,7 @@ def constant(nodes, head_nodes):
 
 
 def own(head_nodes):
-    import slicer  # noqa: PLC0415
-    import vtk  # noqa: PLC0415
-
-    matrix = vtk.vtkMatrix4x4()
-    head_nodes["phase"][0].GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
+    return matrix_of(head_nodes["phase"][0])
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import shutil
 
+from bids_folder import write_bids
 from panel_user import answer
-from test_folders import bids
 
 
 def test_a_folder_fills_the_panel(user, tmp_path, monkeypatch):
-    bids(tmp_path)
+    write_bids(tmp_path)
     answer(monkeypatch, "getExistingDirectory", tmp_path)
     user.click("loadFolderButton")
     assert user.times() == ["4", "9"]
@@ -19,8 +19,8 @@ def test_a_folder_fills_the_panel(user, tmp_path, monkeypatch):
 
 
 def test_a_folder_with_two_acquisitions_asks_which(user, tmp_path, monkeypatch):
-    bids(tmp_path)
-    bids(tmp_path / "other")
+    write_bids(tmp_path)
+    write_bids(tmp_path / "other")
     answer(monkeypatch, "getExistingDirectory", tmp_path)
     user.click("loadFolderButton")
     assert user.ui.candidatesFrame.isVisible()
@@ -34,7 +34,7 @@ def test_a_folder_with_two_acquisitions_asks_which(user, tmp_path, monkeypatch):
 def test_a_zip_file_fills_the_panel_and_its_volumes_outlive_it(user, tmp_path, monkeypatch):
     from QSMLogic.io.archive import remove_unpacked
 
-    bids(tmp_path / "data")
+    write_bids(tmp_path / "data")
     path = shutil.make_archive(str(tmp_path / "scan"), "zip", tmp_path / "data")
     answer(monkeypatch, "getOpenFileName", path)
     user.click("loadFileButton")
@@ -46,8 +46,8 @@ def test_a_zip_file_fills_the_panel_and_its_volumes_outlive_it(user, tmp_path, m
 
 
 def test_the_only_acquisition_that_can_be_used_is_loaded_and_the_others_say_why_not(user, tmp_path, monkeypatch):
-    bids(tmp_path / "good")
-    bids(tmp_path / "other")
+    write_bids(tmp_path / "good")
+    write_bids(tmp_path / "other")
     next((tmp_path / "other").rglob("*echo-2_part-phase*.nii*")).unlink()
     answer(monkeypatch, "getExistingDirectory", tmp_path)
     user.click("loadFolderButton")
@@ -65,7 +65,7 @@ def test_what_another_module_has_loaded_is_taken_when_the_panel_is_entered(user,
     import slicer
     from QSMLib import folders
 
-    bids(tmp_path)
+    write_bids(tmp_path)
     slicer.util.selectModule("SegmentEditor")
     loaded = folders.load(slicer_scene, folders.find(tmp_path)[0])
     slicer.util.selectModule("QSM")
@@ -78,7 +78,7 @@ def test_what_another_module_has_loaded_is_taken_when_the_panel_is_entered(user,
 def test_volumes_of_an_acquisition_bring_its_facts_into_the_table(user, tmp_path, slicer_scene):
     from QSMLib import folders
 
-    bids(tmp_path)
+    write_bids(tmp_path)
     loaded = folders.load(slicer_scene, folders.find(tmp_path)[0])
     user.click("addEchoButton")
     user.pick("echo0_phase", loaded.phases[1])
