@@ -17,9 +17,9 @@ from .bias_field import bias_field
 from .errors import InputError
 from .io.itk_images import image_of, values_of
 from .io.nifti import Geometry, read_labels, read_volume
-from .pictures import Picture, picture
 from .progress import Progress, no_progress, part
 from .registration import LEVELS, register
+from .registration_images import Picture, picture
 from .registration_quality import Fit, doubts, fit
 from .roi import RegionStatistics, read_names, region_statistics
 

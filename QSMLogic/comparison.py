@@ -16,9 +16,9 @@ from .agreement import Agreement, Row, between_regions, rows_of_agreement
 from .errors import InputError
 from .io.itk_images import image_of, values_of
 from .io.nifti import Geometry
-from .pictures import Picture, picture
 from .progress import Progress, no_progress, part
 from .registration import register
+from .registration_images import Picture, picture
 from .registration_quality import Fit, doubts, fit
 from .roi import Reference, reference_called, relative_to
 

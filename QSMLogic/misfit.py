@@ -12,7 +12,7 @@ from .device import library, placed
 from .grid import Grid
 from .masked import Masked
 from .noise import noise_level
-from .operators import Window, along_axes, convolve, dipole_kernel, hats
+from .operators import MOSTLY, Window, along_axes, convolve, dipole_kernel, hats
 from .solvers import Split
 
 LEAST_NOISE = 0.01
@@ -32,9 +32,6 @@ COARSEST = 3.2
 
 LEAST_VOXELS = 4096
 """Of a coarser grid: below, no start is faster than none."""
-
-MOSTLY = 0.501
-"""Share of a coarse voxel in the mask from which it belongs to it; of just a half, rounding would decide."""
 
 HALF_TURN = float(np.float32(np.pi))
 STEPS = 2

@@ -18,6 +18,9 @@ from .parallel import PASS_VOXELS, each, slabs, threads
 TOUCHING = 1 + 1e-5
 """Times the squared radius: a point on the sphere lies in the ball, however a header's voxel size is rounded."""
 
+MOSTLY = 0.501
+"""Share of a larger voxel in the mask from which it belongs to it (see `hats`); of half, rounding would decide."""
+
 BALL_SUBSAMPLES = 5
 """Points per voxel and axis that decide how much of a voxel lies in a ball."""
 

@@ -21,8 +21,8 @@ import SimpleITK
 
 from .errors import InputError
 from .itk_threads import one_thread
-from .pictures import COARSE, FINE, Picture, centre, details, filled, scaled, similarity_of
 from .progress import Progress, no_progress, part
+from .registration_images import COARSE, FINE, Picture, centre, details, filled, scaled, similarity_of
 
 LEVELS = ("rigid", "affine", "bspline")
 """How freely the moving image is moved, one after the other."""

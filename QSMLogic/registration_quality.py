@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK
 
-from .pictures import COARSE, Picture, scaled, similarity_of
 from .progress import Progress, no_progress
 from .registration import FAR_STEP, Pair, Registration, centred, linear, search
+from .registration_images import COARSE, Picture, scaled, similarity_of
 
 TURNED = 8.0
 """mm; voxels that are enough to tell which way up a head is."""
@@ -40,7 +40,7 @@ class Fit:
     """How well a moving image, such as a template, fits a fixed one.
 
     overlap: Dice coefficient of the two brain masks. similarity_before, similarity_after: what the details of the two
-    images share (`pictures.similarity_of`), with the centres of the brains on each other and as registered;
+    images share (`registration_images.similarity_of`), with the centres of the brains on each other and as registered;
     similarity_turned: the best from a start turned by right angles, which is what images share that do not belong
     together. stretch: the largest of the three scales of the affine part, or one over the smallest, whichever is more.
     jacobian_min, jacobian_max: volume in the moving image over that in the fixed one, in the brain; at 0 and below it

@@ -226,6 +226,12 @@ def test_the_unit_is_what_the_maps_say(files, tmp_path, capsys):
             (files / f"{name}.json").unlink()
 
 
+def test_maps_without_a_unit_are_given_none(files, tmp_path, capsys):
+    assert main(words(files, tmp_path / "none", "--unit", "")) == 0
+    assert "ppm" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "none" / "provenance.json").read_text())["settings"]["unit"] == ""
+
+
 def test_the_figure_shows_the_limits_it_was_given():
     rng = np.random.default_rng(2)
     first = rng.normal(0, 0.05, 5000)

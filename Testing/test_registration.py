@@ -13,8 +13,8 @@ from QSMLogic.io.itk_images import image_of, on_voxels, values_of
 from QSMLogic.io.nifti import Geometry
 from QSMLogic.metrics import dice
 from QSMLogic.phantom import head_phantom
-from QSMLogic.pictures import picture, similarity_of
 from QSMLogic.registration import centred, register
+from QSMLogic.registration_images import picture, similarity_of
 from QSMLogic.registration_quality import Fit, doubts
 
 

@@ -32,7 +32,7 @@ def harperella(
     radius: Annotated[
         float, Param("Radius", "mm", 0.5, 40, "of the ball over which the Laplacian's mean is taken")
     ] = 8.0,
-    regularisation: Annotated[
+    regularization: Annotated[
         float, Param("Regularisation", "", 1e-8, 1, "weight of the Laplacian outside against its means")
     ] = 1e-3,
     tolerance: Annotated[
@@ -59,7 +59,7 @@ def harperella(
     source *= eroded
     mean = ball(window.grid, radius)
     squared = mean * mean
-    weight = np.float32(regularisation)
+    weight = np.float32(regularization)
     undone = 1 / (squared + weight)
     outside = ~eroded
 

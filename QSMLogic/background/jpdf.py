@@ -17,12 +17,6 @@ from ..registry import Param, method
 from ..solvers import Split
 from ..total_variation import SHRINKAGE, Solved, automatic_weight, inverted, variation_split
 
-OUTSIDE_FOUND = 1.5e-3
-"""Fall of the residual at which sources outside are near enough for the joint problem to start from, as in TFI."""
-
-MOST_STEPS = 200
-"""Of conjugate gradients for them; some fifty are needed."""
-
 OVER_INVERSION = 5.0
 """Times the weight that is best for a map: smooth sources, which could as well lie outside, are better told by a larger
 one, and what is lost of fine ones stays in the local field anyway."""
@@ -68,13 +62,7 @@ def jpdf(
     its slope; so it is minimised again where the map had no edge (Candes2008, with weights of 0 and 1).
     """
     field = without_outside_sources(
-        total_field,
-        mask,
-        grid,
-        weights,
-        tolerance=OUTSIDE_FOUND,
-        iterations=MOST_STEPS,
-        progress=part(progress, 0, 0.2, "sources outside"),
+        total_field, mask, grid, weights, progress=part(progress, 0, 0.2, "sources outside")
     )
     data = measured(field, mask, grid, weights)
     del field

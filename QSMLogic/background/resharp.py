@@ -22,7 +22,7 @@ LEAST_TRUST = 1e-2
     stage="background",
     label="RESHARP",
     cite=("Sun2014",),
-    sentence="Background fields were removed with RESHARP (radius {radius:g} mm, regularisation {regularisation:g})",
+    sentence="Background fields were removed with RESHARP (radius {radius:g} mm, regularisation {regularization:g})",
     volumes=15.5,
     on_gpu=True,
 )
@@ -33,7 +33,7 @@ def resharp(
     *,
     weights: np.ndarray | None = None,
     radius: Annotated[float, Param("Radius", "mm", 0.5, 40, "of the spherical mean; the mask loses as much")] = 5.0,
-    regularisation: Annotated[
+    regularization: Annotated[
         float, Param("Regularisation", "", 1e-8, 1, "weight of the local field's norm against the data")
     ] = 1e-4,
     weighted: Annotated[bool, Param("Weighted", help="trust the field less where it is noisy")] = False,
@@ -55,10 +55,10 @@ def resharp(
     window = window_of_balls(mask, grid)
     kernel, eroded = high_pass(window, radius, "RESHARP")
     squared = placed(kernel * kernel)
-    sharpening = 1 / (squared + regularisation)
+    sharpening = 1 / (squared + regularization)
     kernel, inside = placed(kernel), placed(eroded)
     trust = window.cut(weights) if weighted and weights is not None else np.ones(window.grid.shape, np.float32)
-    noise = placed(regularisation / np.square(np.maximum(trust, LEAST_TRUST)))
+    noise = placed(regularization / np.square(np.maximum(trust, LEAST_TRUST)))
 
     def within(image: np.ndarray, by: np.ndarray) -> np.ndarray:
         image = convolve(image, by)

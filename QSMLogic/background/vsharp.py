@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..minimal_residuals import minimal_residuals
-from ..operators import Window, along_axes, ball, convolve, good_size, hats, inverse, transform
+from ..operators import MOSTLY, Window, along_axes, ball, convolve, good_size, hats, inverse, transform
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
@@ -25,9 +25,6 @@ HARMONIC_LEFT = 2e-3
 
 COARSENED = 3
 """Times the shortest side of a voxel: sides on which the smooth part is solved for; fastest of 2 to 4."""
-
-MOSTLY = 0.501
-"""Share of a coarse voxel in the eroded mask from which it belongs to it; of just a half, rounding would decide."""
 
 SPARE = 1e-3
 """Of a larger voxel: no row of them is added for what the rounding of a header's voxel size adds."""

@@ -64,7 +64,8 @@ def _work(args: argparse.Namespace) -> None:
         end_with(sys.stdin)
     if (args.magnitude is None) != (args.second_magnitude is None):
         raise InputError("Give both magnitudes (--magnitude and --second-magnitude), or neither.")
-    args.unit = args.unit or _unit(args.first, args.second)
+    if args.unit is None:  # an empty one is that of maps without a unit
+        args.unit = _unit(args.first, args.second)
     files = (SECOND, DIFFERENCE, TABLE, FIGURE, PROVENANCE)
     names = {} if args.names is None else read_names(args.names)
     with OutputFolder(args.out, files, stale=[TRANSFORM], force=args.force) as out:

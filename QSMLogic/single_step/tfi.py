@@ -16,13 +16,6 @@ from ..registry import Param, method
 from ..solvers import Split
 from ..total_variation import SHRINKAGE, automatic_weight, centred, inverted, variation_split
 
-OUTSIDE_FOUND = 1.5e-3
-"""Fall of the residual at which sources outside are near enough for the joint problem to start from; with 1e-2, strong
-ones near the mask are still missing."""
-
-MOST_STEPS = 200
-"""Of conjugate gradients for them; some fifty are needed."""
-
 
 @method(
     stage="single_step",
@@ -63,13 +56,7 @@ def tfi(
     by conjugate gradients, and stands for the paper's preconditioner: strong sources outside are not waited for.
     """
     field = without_outside_sources(
-        total_field,
-        mask,
-        grid,
-        weights,
-        tolerance=OUTSIDE_FOUND,
-        iterations=MOST_STEPS,
-        progress=part(progress, 0, 0.2, "sources outside"),
+        total_field, mask, grid, weights, progress=part(progress, 0, 0.2, "sources outside")
     )
     progress(0.2, "field in the mask")
     data = measured(field, mask, grid, weights)
