@@ -12,7 +12,7 @@ from threading import Barrier, Thread
 SLAB_VOXELS = 1 << 18
 """Voxels per slab: small enough for a processor's cache, large enough that a slab's edge costs little; measured."""
 
-PASS_VOXELS = 1 << 15
+PASS_VOXELS = 1 << 17
 """Voxels per slab of a pass with many arrays: few enough that all of them stay in the cache; measured."""
 
 PATIENCE = 5.0

@@ -17,6 +17,7 @@ from .grid import Grid
 from .operators import gradient_squared, inverse, transform
 from .parallel import PASS_VOXELS, each
 from .progress import Progress, rising
+from .slab_differences import after, return_after
 
 OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
@@ -70,17 +71,21 @@ def conjugate_gradients(
     return fetched(x)
 
 
+Place = slice | tuple[int, slice]
+"""Where a part of a split's t lies: a slab of the first spatial axis; of the gradient's, of one component."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One term g(K x) of an objective whose K the Fourier transform makes diagonal.
 
-    remainder(t, slab) returns t - prox(t) of g at this penalty, where t is that slab (of the first spatial axis) of K x
-    plus the scaled multiplier; the gradient's t is (3, x, y, z). For the shrinkage of an L1 norm it is a clipping.
+    remainder(t, place) returns t - prox(t) of g at this penalty, where t is the part of K x plus the scaled multiplier
+    that lies there. The gradient's t is (3, x, y, z). For the shrinkage of an L1 norm it is a clipping.
     """
 
     operator: Literal["gradient", "kernel", "identity"]
     penalty: float
-    remainder: Callable[[np.ndarray, slice], np.ndarray]
+    remainder: Callable[[np.ndarray, Place], np.ndarray]
 
 
 def fresh_state(grid: Grid, split: Split) -> np.ndarray:
@@ -173,31 +178,21 @@ def _denominator(
 def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.ndarray:
     """Bring each t to the image (None: leave it) and sum penalty K'(proximal point - multiplier) over the terms.
 
-    In place of t the share of the next t that is known already is left behind: (1 - a) t + a remainder(t), a the
-    over-relaxation; K x is added to it by `_advance`.
+    In place of t is left what `reflected` leaves; K x is added to it by `_advance`.
     """
     out = placed(np.zeros(grid.shape, np.float32))
     parts = passes(out, PASS_VOXELS)
-    ahead = OVER_RELAXATION
 
     def fill(slab: slice) -> np.ndarray | None:
         leaving = None
         for split, state in terms:
-            here = state[..., slab, :, :]
-            if image is not None:
-                _advance(grid, split, here, image, slab)
-            rest = split.remainder(here, slab)
-            rest *= 2
-            flux = here - rest
-            here *= 1 - ahead
-            rest *= ahead / 2
-            here += rest
-            flux *= split.penalty
-            if split.operator == "gradient":
-                left = _diverge(grid, flux, out[slab])
-                leaving = left if leaving is None else leaving + left
-            else:
-                out[slab] += flux
+            for place, axis in _places(split, slab):
+                if image is not None:
+                    _advance(grid, state[place], image, slab, axis)
+                flux = reflected(split, state[place], place)
+                left = _returned(grid, flux, out[slab], axis)
+                if left is not None:
+                    leaving = left if leaving is None else leaving + left
         return leaving
 
     # What flows out of a slab into the next one waits until no other thread writes there.
@@ -215,40 +210,58 @@ def _finish(grid: Grid, terms: list[Term], image: np.ndarray | None) -> None:
 
     def fill(slab: slice) -> None:
         for split, state in terms:
-            _advance(grid, split, state[..., slab, :, :], last, slab)
+            for place, axis in _places(split, slab):
+                _advance(grid, state[place], last, slab, axis)
 
     each(fill, passes(last, PASS_VOXELS))
 
 
-def _diverge(grid: Grid, flux: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Add the adjoint of the gradient of a slab's flux (3, slab, y, z; changed) to out; return what leaves the slab."""
-    for axis, size in enumerate(grid.voxel_size):
-        if size != 1:
-            flux[axis] *= 1 / size
-        out -= flux[axis]
-    out[1:] += flux[0, :-1]
-    out[:, 0] += flux[1, :, -1]
-    out[:, 1:] += flux[1, :, :-1]
-    out[:, :, 0] += flux[2, :, :, -1]
-    out[:, :, 1:] += flux[2, :, :, :-1]
-    return copied(flux[0, -1])  # a view would keep the whole flux until the pass is over
-
-
-def _advance(grid: Grid, split: Split, here: np.ndarray, image: np.ndarray, slab: slice) -> None:
-    """Add what the new image gives to the next t of a slab, the over-relaxation times K x."""
+def _places(split: Split, slab: slice) -> list[tuple[Place, int | None]]:
+    """Where the images of a slab lie in a split's t, each with the axis that it is the gradient's component of."""
     if split.operator != "gradient":
+        return [(slab, None)]
+    return [((axis, slab), axis) for axis in range(3)]
+
+
+def reflected(split: Split, here: np.ndarray, place: Place) -> np.ndarray:
+    """Return penalty times (proximal point - multiplier) of a part of t.
+
+    In its place the share of the next t that is known already is left behind: (1 - a) t + a remainder(t), a the
+    over-relaxation.
+    """
+    rest = split.remainder(here, place)
+    flux = here - rest
+    flux -= rest
+    flux *= split.penalty
+    here *= 1 - OVER_RELAXATION
+    rest *= OVER_RELAXATION
+    here += rest
+    return flux
+
+
+def _returned(grid: Grid, flux: np.ndarray, out: np.ndarray, axis: int | None) -> np.ndarray | None:
+    """Add K' of a slab's flux, which is used up, to out. Return what leaves the slab, where something does."""
+    if axis is None:
+        out += flux
+        return None
+    if grid.voxel_size[axis] != 1:
+        flux *= 1 / grid.voxel_size[axis]
+    if axis != 0:
+        return_after(out, flux, axis)
+        return None
+    out -= flux
+    out[1:] += flux[:-1]
+    return copied(flux[-1])  # a view would keep the whole flux until the pass is over
+
+
+def _advance(grid: Grid, here: np.ndarray, image: np.ndarray, slab: slice, axis: int | None) -> None:
+    """Add what the new image gives to the next t of a slab, the over-relaxation times K x."""
+    if axis is None:
         here += OVER_RELAXATION * image[slab]
         return
-    part, of = image[slab], library(image)
-    step = of.empty_like(part)
-    for axis, size in enumerate(grid.voxel_size):
-        inner, last, first = (np.s_[(slice(None),) * axis + (side,)] for side in (slice(-1), -1, 0))
-        after = part[(slice(None),) * axis + (slice(1, None),)]
-        of.subtract(after, part[inner], out=step[inner])
-        beyond = image[slab.stop % grid.shape[0]] if axis == 0 else part[first]
-        of.subtract(beyond, part[last], out=step[last])
-        step *= OVER_RELAXATION / size
-        here[axis] += step
+    step = after(image, axis, slab)
+    step *= OVER_RELAXATION / grid.voxel_size[axis]
+    here += step
 
 
 def _solve(

@@ -12,14 +12,14 @@ import numpy as np
 from .chosen import chose
 from .decay_misfit import Decay, Rates, decay_of, nearest_sources
 from .grid import Grid
-from .misfit import DATA_PENALTY, Measured, field_noise_level, measured, squared_split
+from .misfit import Measured, field_noise_level, measured, squared_split
 from .operators import dipole_slabs, gradient_squared, transform
 from .parallel import PASS_VOXELS, each, slabs
 from .progress import Progress, part, rising
 from .registry import Param
 from .relaxivity import relaxivity_at
 from .slab_transforms import slabs_inverted, slabs_transformed
-from .solvers import OVER_RELAXATION, SUM_OF_PRODUCTS, converged, fresh_state, right_side
+from .solvers import OVER_RELAXATION, SUM_OF_PRODUCTS, converged, fresh_state, reflected, right_side
 from .total_variation import SHRINKAGE, Exterior, automatic_weight, leaves_smooth_misfit, variation_split
 
 RELAXIVITY_HELP = "R2' that a ppm makes at 3 T; it grows with the field strength"
@@ -112,7 +112,7 @@ class _Pair:
         self.penalty = SOURCES_PENALTY * penalty
         self.weight = decay.weight / self.penalty
         grid, mask = data.window.grid, data.window.mask
-        self.misfit, self.variation = squared_split(data.field, data.weight), variation_split(mask, SHRINKAGE, penalty)
+        self.misfit, self.variation = squared_split(data), variation_split(mask, SHRINKAGE, penalty)
         self.fields, self.slopes = fresh_state(grid, self.misfit), [fresh_state(grid, self.variation) for _ in range(2)]
         self.sources, self.states = (np.zeros((2, *grid.shape), np.float32) for _ in range(2))
         for slab in slabs(grid.shape, PASS_VOXELS):
@@ -151,7 +151,7 @@ class _Pair:
         grid = self.window.grid
         sides = self._right_sides(exterior)
         para, dia = transform(sides.pop(0)), transform(sides.pop(0))
-        through = slabs_transformed(grid, self._field_side)
+        through = slabs_transformed(grid, lambda slab: reflected(self.misfit, self.fields[slab], slab))
         self._solve(para, dia, through)
 
         def advance(slab: slice, made: np.ndarray) -> None:
@@ -168,7 +168,7 @@ class _Pair:
         The sources' sum and their difference do not depend on each other.
         """
         along, across = self.squares
-        gradients, data = np.float32(self.variation.penalty), np.float32(2 * DATA_PENALTY)
+        gradients, data = np.float32(self.variation.penalty), np.float32(2 * self.misfit.penalty)
 
         def fill(slab: slice) -> None:
             kernel, alone = self.dipole(slab), along[slab] + across
@@ -207,17 +207,6 @@ class _Pair:
 
         each(fill, slabs(grid.shape, PASS_VOXELS))
         return sides
-
-    def _field_side(self, slab: slice) -> np.ndarray:
-        """Return what the split of the field asks of a slab, as `right_side` does."""
-        here = self.fields[slab]
-        rest = self.misfit.remainder(here, slab)
-        flux = here - 2 * rest
-        flux *= self.misfit.penalty
-        here *= 1 - OVER_RELAXATION
-        rest *= OVER_RELAXATION
-        here += rest
-        return flux
 
     def _renew(self, source: np.ndarray, spectrum: np.ndarray) -> float:
         """Put what the spectrum holds in place of a source, and return the relative change in the mask."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
+from .blur import blurred
 from .device import library, placed
 from .grid import Grid
-from .misfit import Measured, clipped, field_noise_level
+from .misfit import LOCAL_PENALTY, Measured, clipped, field_noise_level
 from .operators import Window
 from .progress import Progress, part
 from .slab_differences import NEXT, together
-from .solvers import Split, admm, fresh_state
+from .solvers import Place, Split, admm, fresh_state
 
 Exterior = Literal["auto", "free", "zero"]
 """Outside the mask: "zero", no sources, which is what a local field means; "free", sources that explain what background
@@ -28,7 +28,7 @@ SHRINKAGE = 0.01
 
 FRESH_TOLERANCE = 0.5
 """Times the tolerance where a grid is begun from zero: the change falls faster there than the error. On a coarser grid
-what converges slowly, in the whole of the brain, converges cheaply."""
+what converges slowly, the field of sources outside, converges cheaply; without them the tolerance is enough there."""
 
 COARSE_SHARE = 0.3
 """Of the progress bar, for the start on a coarser grid."""
@@ -83,6 +83,7 @@ def inverted(
     answer to a problem nearby, which is gone on from and used up, and which tells for "auto". Without it the same
     problem is solved on a coarser grid first. "free" leaves chi as it is outside the mask.
     """
+    fresh = FRESH_TOLERANCE * tolerance
     if exterior == "auto" and after is not None:
         exterior = after.exterior
 
@@ -91,12 +92,12 @@ def inverted(
         coarse = data.coarser() if after is None else None
         if coarse is not None:
             begun = COARSE_SHARE
-            first = on_grid(coarse, outside, [], part(report, 0, begun))
+            first = on_grid(coarse, outside, [], fresh if outside == "free" else tolerance, part(report, 0, begun))
             states = [data.refined(coarse, state) for state in first.states]
-        return on_grid(data, outside, states, part(report, begun, 1))
+        return on_grid(data, outside, states, tolerance if states else fresh, part(report, begun, 1))
 
-    def on_grid(level: Measured, outside: Exterior, states: list, report: Progress) -> Solved:
-        begun, splits = bool(states), splits_of(level)
+    def on_grid(level: Measured, outside: Exterior, states: list, goal: float, report: Progress) -> Solved:
+        splits = splits_of(level if outside == "free" else replace(level, penalty=LOCAL_PENALTY))
         if outside == "zero":
             splits.append(no_sources_split(level.window.mask, penalty))
         states = [*states[: len(splits)], *(fresh_state(level.window.grid, s) for s in splits[len(states) :])]
@@ -105,7 +106,7 @@ def inverted(
             splits,
             kernel=level.kernel,
             norm_mask=level.window.mask,
-            tolerance=tolerance * (1 if begun else FRESH_TOLERANCE),
+            tolerance=goal,
             iterations=iterations,
             progress=report,
             start=states,
@@ -137,12 +138,18 @@ def variation_split(mask: np.ndarray, threshold: float, penalty: float, weight: 
         weight *= inside
         weight *= bound
         bounds = placed(weight)
-        return Split("gradient", penalty, lambda t, slab: clipped(t, bounds[:, slab]))
+        return Split("gradient", penalty, lambda t, place: clipped(t, bounds[place]))
     if weight is not None:
         inside &= weight
     inside = placed(inside)
     of = library(inside)
-    return Split("gradient", penalty, lambda t, slab: of.clip(t, -bound, bound) * inside[:, slab])
+
+    def remainder(t: np.ndarray, place: Place) -> np.ndarray:
+        rest = of.clip(t, -bound, bound)
+        rest *= inside[place]
+        return rest
+
+    return Split("gradient", penalty, remainder)
 
 
 def between(mask: np.ndarray) -> np.ndarray:
@@ -156,7 +163,7 @@ def between(mask: np.ndarray) -> np.ndarray:
 def no_sources_split(mask: np.ndarray, penalty: float) -> Split:
     """No sources outside the mask."""
     outside = placed(~mask)
-    return Split("identity", penalty, lambda t, slab: t * outside[slab])
+    return Split("identity", penalty, lambda t, place: t * outside[place])
 
 
 def leaves_smooth_misfit(field: np.ndarray, misfit: np.ndarray, window: Window) -> bool:
@@ -164,8 +171,8 @@ def leaves_smooth_misfit(field: np.ndarray, misfit: np.ndarray, window: Window) 
     mask = window.mask
     least = SMOOTH_SHARE * float(field[mask].std())
     width = [SMOOTH / size for size in window.grid.voxel_size]
-    misfit = gaussian_filter(misfit, width)
-    share = gaussian_filter(mask.astype(np.float32), width)
+    misfit = blurred(misfit, width)
+    share = blurred(mask, width)
     misfit /= np.maximum(share, np.float32(0.1), out=share)
     del share  # methods are at their peak of memory here
     return float(misfit[mask].std()) > least

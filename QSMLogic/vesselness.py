@@ -8,6 +8,7 @@ import numpy as np
 import scipy.ndimage
 import SimpleITK
 
+from .blur import blurred
 from .grid import Grid
 from .intensity import combined_magnitude, otsu
 from .operators import Window
@@ -81,10 +82,8 @@ def _tubes(dark: np.ndarray, grid: Grid, largest: float, progress: Progress) -> 
     best = np.zeros_like(dark)
     for scale, radius in enumerate(np.geomspace(smallest, largest, count)):
         told = part(progress, scale / count, (scale + 1) / count, "vessels")
-        smooth = dark
-        for axis, size in enumerate(grid.voxel_size):
-            told(axis / 6, "")
-            smooth = scipy.ndimage.gaussian_filter1d(smooth, radius / size, axis, mode="nearest")
+        told(0, "")
+        smooth = blurred(dark, [radius / size for size in grid.voxel_size], mode="nearest")
         smooth *= np.float32(radius**2)
         parts = slabs(dark.shape)
         for place, slab in enumerate(parts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import InputError
+from .parallel import PASS_VOXELS, each, slabs
 
 GREATEST = 3.0
 """Times the mean weight: one very bright voxel does not outweigh its neighbourhood."""
@@ -38,8 +39,15 @@ def magnitude_weights(magnitude: np.ndarray, mask: np.ndarray, echo_times: tuple
     Parameters: magnitude (x, y, z, echo), any unit; mask (x, y, z) bool; echo_times s.
     Returns: weights (x, y, z) float32, mean 1 in the mask, 0 outside.
     """
-    strength = np.sqrt(np.square(magnitude * np.asarray(echo_times, np.float32)).sum(axis=-1))
-    noise = np.divide(1, strength, out=np.zeros_like(strength), where=strength > 0)
+    squares = np.square(np.asarray(echo_times, np.float32))
+    noise = np.zeros(mask.shape, np.float32)
+
+    def fill(slab: slice) -> None:
+        strength = np.square(magnitude[slab], dtype=np.float32) @ squares
+        np.sqrt(strength, out=strength)
+        np.divide(1, strength, out=noise[slab], where=strength > 0)
+
+    each(fill, slabs(mask.shape, PASS_VOXELS))
     return data_weights(noise, mask)
 
 

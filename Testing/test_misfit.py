@@ -7,7 +7,8 @@ from cases import small
 from QSMLogic import metrics
 from QSMLogic.constants import GAMMA_BAR
 from QSMLogic.grid import Grid
-from QSMLogic.misfit import absolute_split, measured, phase_split, radians_per_ppm, squared_split
+from QSMLogic.misfit import Measured, absolute_split, measured, phase_split, radians_per_ppm, squared_split
+from QSMLogic.operators import Window
 from QSMLogic.pipeline import run_stage
 from QSMLogic.solvers import Split
 
@@ -21,6 +22,16 @@ def searched(energy, penalty: float, at: np.ndarray) -> np.ndarray:
     return z[np.argmin(energy(z) + penalty / 2 * (z - at) ** 2, axis=0), 0]
 
 
+def given(field: np.ndarray, weight: np.ndarray) -> Measured:
+    """Return a field of the values to look at; a proximal point needs neither window nor dipole."""
+    return Measured(
+        Window(np.ones((1, 1, 1), bool), Grid((1, 1, 1), (1, 1, 1), b0_direction=(0, 0, 1)), 0.0),
+        field,
+        weight,
+        np.zeros(1),
+    )
+
+
 def proximal(split: Split, t: np.ndarray) -> np.ndarray:
     return t - split.remainder(t.copy(), ALL_OF_IT)
 
@@ -30,7 +41,7 @@ def proximal(split: Split, t: np.ndarray) -> np.ndarray:
 def test_proximal_point_of_the_signals_squared_distance(weight, radians):
     t = np.linspace(-0.5, 0.5, 41, dtype=np.float32)
     field = np.full_like(t, 0.05)
-    split = phase_split(field, np.full_like(t, weight), radians)
+    split = phase_split(given(field, np.full_like(t, weight)), radians)
 
     def energy(z):
         d = z - 0.05
@@ -44,7 +55,7 @@ def test_proximal_point_of_the_signals_squared_distance(weight, radians):
 def test_proximal_point_of_the_absolute_distance(weight, radians):
     t = np.linspace(-0.5, 0.5, 41, dtype=np.float32)
     field = np.full_like(t, 0.05)
-    split = absolute_split(field, np.full_like(t, weight), radians)
+    split = absolute_split(given(field, np.full_like(t, weight)), radians)
 
     def energy(z):
         d = np.abs(z - 0.05)
@@ -56,9 +67,9 @@ def test_proximal_point_of_the_absolute_distance(weight, radians):
 def test_a_whole_turn_is_no_misfit():
     random = np.random.default_rng(0)
     t, field = random.normal(0, 0.1, (2, 500)).astype(np.float32)
-    weight = np.ones_like(field)
-    there = absolute_split(field, weight, RADIANS).remainder(t.copy(), ALL_OF_IT)
-    turned = absolute_split(field + np.float32(2 * np.pi / RADIANS), weight, RADIANS).remainder(t.copy(), ALL_OF_IT)
+    weight, turn = np.ones_like(field), np.float32(2 * np.pi / RADIANS)
+    there = absolute_split(given(field, weight), RADIANS).remainder(t.copy(), ALL_OF_IT)
+    turned = absolute_split(given(field + turn, weight), RADIANS).remainder(t.copy(), ALL_OF_IT)
     np.testing.assert_allclose(turned, there, atol=1e-5)
 
 
@@ -66,9 +77,9 @@ def test_a_voxel_without_weight_asks_for_nothing():
     t = np.linspace(-1, 1, 11, dtype=np.float32)
     nothing = np.zeros_like(t)
     for split in (
-        squared_split(t, nothing),
-        phase_split(t, nothing, RADIANS),
-        absolute_split(t, nothing, RADIANS),
+        squared_split(given(t, nothing)),
+        phase_split(given(t, nothing), RADIANS),
+        absolute_split(given(t, nothing), RADIANS),
     ):
         assert not split.remainder(-t, ALL_OF_IT).any()
 

@@ -75,7 +75,7 @@ def jpdf(
 
         def splits_of(level: Measured, smooth: np.ndarray | None = smooth) -> list[Split]:
             variation = variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth)
-            return [squared_split(level.field, level.weight), variation]
+            return [squared_split(level), variation]
 
         found = inverted(
             data,

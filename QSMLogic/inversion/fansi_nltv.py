@@ -54,7 +54,7 @@ def fansi_nltv(
     found = inverted(
         data,
         lambda level: [
-            phase_split(level.field, level.weight, radians_per_ppm(echo_times, field_strength)),
+            phase_split(level, radians_per_ppm(echo_times, field_strength)),
             variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -68,7 +69,7 @@ def hdqsm(
     first = inverted(
         data,
         lambda level: [
-            absolute_split(level.field, level.weight, 0.0),
+            absolute_split(level, 0.0),
             variation_split(level.window.mask, SHRINKAGE, absolute_weight(grid) / SHRINKAGE),
         ],
         exterior,
@@ -81,7 +82,7 @@ def hdqsm(
     found = inverted(
         data,
         lambda level: [
-            squared_split(level.field, trusted),
+            squared_split(replace(level, weight=trusted)),
             variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,

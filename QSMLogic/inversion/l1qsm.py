@@ -56,7 +56,7 @@ def l1qsm(
     found = inverted(
         data,
         lambda level: [
-            absolute_split(level.field, level.weight, radians),
+            absolute_split(level, radians),
             variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,

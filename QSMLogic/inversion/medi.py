@@ -95,7 +95,7 @@ def medi(
         return inverted(
             given,
             lambda level: [
-                phase_split(level.field, level.weight, radians),
+                phase_split(level, radians),
                 variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is given else None),
                 *extra,
             ],
@@ -137,7 +137,7 @@ def _even_split(fluid: np.ndarray | None, chi: np.ndarray, weight: float, penalt
     """Half the weighted squared difference of the fluid's susceptibility from its mean in chi."""
     assert fluid is not None
     share, mean = placed(np.float32(weight / (weight + penalty)) * fluid), float(chi[fluid].mean())
-    return Split("identity", penalty, lambda t, slab: share[slab] * (t - mean))
+    return Split("identity", penalty, lambda t, place: share[place] * (t - mean))
 
 
 def _without_means(data: Measured, field: np.ndarray, mask: np.ndarray, grid: Grid, radius: float) -> Measured:

@@ -53,7 +53,7 @@ def ndi(
     chi = admm(
         data.window.grid,
         [
-            phase_split(data.field, data.weight, radians_per_ppm(echo_times, field_strength)),
+            phase_split(data, radians_per_ppm(echo_times, field_strength)),
             no_sources_split(data.window.mask, OUTSIDE_PENALTY * regularization),
         ],
         kernel=data.kernel,

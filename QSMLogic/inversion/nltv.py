@@ -60,7 +60,7 @@ def nltv(
         return inverted(
             data,
             lambda level: [
-                squared_split(level.field, level.weight),
+                squared_split(level),
                 variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, flat),
             ],
             exterior,

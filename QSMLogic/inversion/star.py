@@ -67,7 +67,7 @@ def star(
         return inverted(
             given,
             lambda on: [
-                squared_split(on.field, on.weight),
+                squared_split(on),
                 variation_split(on.window.mask, SHRINKAGE, strength / SHRINKAGE),
             ],
             outside,

@@ -60,7 +60,7 @@ def tgv(
     radians = radians_per_ppm(echo_times, field_strength) if data_term == "nonlinear" else 0.0
     chi = inverted(
         data,
-        lambda level: phase_split(level.field, level.weight, radians),
+        lambda level: phase_split(level, radians),
         Slopes(strength, ratio * grid.voxel_volume ** (1 / 3)),
         exterior,
         tolerance=tolerance,

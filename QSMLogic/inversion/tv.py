@@ -59,7 +59,7 @@ def tv(
     found = inverted(
         data,
         lambda level: [
-            squared_split(level.field, level.weight),
+            squared_split(level),
             variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
         ],
         exterior,

@@ -73,7 +73,7 @@ def whqsm(
         return inverted(
             given,
             lambda level: [
-                phase_split(level.field, level.weight, radians),
+                phase_split(level, radians),
                 variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE),
             ],
             exterior,

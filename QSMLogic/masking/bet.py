@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 import scipy.ndimage
 
+from ..blur import blurred
 from ..distance import depth
 from ..errors import InputError
 from ..grid import Grid
@@ -142,8 +143,8 @@ def _brain_only(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the image with everything but the brain made dark, the brain's core, and the brain's brightness."""
     clipped = np.minimum(image, np.percentile(image[image > dark], 98))
-    blurred = scipy.ndimage.gaussian_filter(clipped, 2 * REACH / size, mode="constant")
-    middle = np.array(np.unravel_index(int(blurred.argmax()), image.shape))
+    smooth = blurred(clipped, 2 * REACH / size, mode="constant")
+    middle = np.array(np.unravel_index(int(smooth.argmax()), image.shape))
     near = tuple(slice(max(0, int(m - INWARD / s)), int(m + INWARD / s) + 1) for m, s in zip(middle, size, strict=True))
     bright = float(np.median(image[near][image[near] > dark]))
     progress(0.2, "finding the brain")

@@ -68,7 +68,7 @@ def tfi(
 
     def splits_of(level: Measured) -> list[Split]:
         return [
-            phase_split(level.field, level.weight, radians),
+            phase_split(level, radians),
             variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is data else None),
         ]
 

@@ -72,7 +72,7 @@ def tgv(
     strength = regularization or chose("regularization", automatic_weight(field, inner, grid))
     chi = inverted(
         data,
-        lambda level: squared_split(level.field, level.weight),
+        squared_split,
         Slopes(strength, ratio * grid.voxel_volume ** (1 / 3)),
         "free",
         tolerance=tolerance,
