@@ -9,8 +9,9 @@ from .grid import Grid
 from .misfit import Measured, measured
 from .operators import convolve, gradient, gradient_squared
 from .progress import Progress, part
-from .solvers import conjugate_gradients, dot
+from .solvers import conjugate_gradients
 from .total_variation import between
+from .vectors import dot
 
 DAMPING = 0.05
 """Added to the squared dipole spectrum in the preconditioner of the first step, as in RTS."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .progress import Progress, rising
-from .solvers import converged, dot
+from .solvers import converged
+from .vectors import add, dot
 
 DIRECTIONS = 2
 """Earlier directions that a new one is made independent of: each is two volumes."""
@@ -40,13 +41,13 @@ def minimal_residuals(
         direction = precondition(residual)
         image = operator(direction)
         for earlier, its_image, length in kept:
-            share = np.float32(dot(image, its_image) / length)
-            direction -= share * earlier
-            image -= share * its_image
+            share = dot(image, its_image) / length
+            add(direction, -share, earlier)
+            add(image, -share, its_image)
         length = dot(image, image)
-        step = np.float32(dot(image, residual) / length)
-        x += step * direction
-        residual -= step * image
+        step = dot(image, residual) / length
+        add(x, step, direction)
+        add(residual, -step, image)
         kept.append((direction, image, length))
         norm = dot(residual, residual)
     progress(1.0, "")

@@ -14,6 +14,7 @@ from .device import fetched, library, placed
 from .errors import InputError
 from .grid import Grid
 from .parallel import PASS_VOXELS, each, slabs, threads
+from .vectors import multiply
 
 TOUCHING = 1 + 1e-5
 """Times the squared radius: a point on the sphere lies in the ball, however a header's voxel size is rounded."""
@@ -154,7 +155,7 @@ def dipole_slabs(grid: Grid) -> Callable[[slice], np.ndarray]:
 def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Circular convolution of a real image with the kernel of this half spectrum, computed where the kernel is."""
     spectrum = transform(image if isinstance(kernel, np.ndarray) else placed(image))
-    spectrum *= kernel
+    multiply(spectrum, kernel)
     return inverse(spectrum, image.shape)
 
 

@@ -9,11 +9,8 @@ import numpy as np
 from .device import library, passes, placed
 from .grid import Grid
 from .operators import wave_numbers
-from .parallel import each
+from .parallel import PASS_VOXELS, each
 from .total_variation import SHRINKAGE
-
-PASS_ELEMENTS = 1 << 14
-"""Per slab of a pass over spectra with many arrays: few enough that all of them stay in the cache."""
 
 TINY = float(np.finfo(np.float32).tiny)
 """Where there is nothing to pay for, no number is divided by zero."""
@@ -87,4 +84,4 @@ class Waves:
                 own_part += step * along
                 own_part /= own
 
-        each(fill, passes(x, PASS_ELEMENTS))
+        each(fill, passes(x, PASS_VOXELS))

@@ -18,18 +18,10 @@ from .operators import gradient_squared, inverse, transform
 from .parallel import PASS_VOXELS, each
 from .progress import Progress, rising
 from .slab_differences import after, return_after
+from .vectors import add, dot, relative_change, renew
 
 OVER_RELAXATION = 1.7
 """Step length of ADMM; between 1.5 and 1.8 it converges fastest (Boyd2011, section 3.4.3)."""
-
-
-SUM_OF_PRODUCTS = "ijk,ijk->"
-
-
-def dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Inner product of two images, summed in double slab by slab, so that it does not depend on the threads."""
-    of = library(a)
-    return float(sum(each(lambda s: of.sum(a[s] * b[s], dtype=of.float64), passes(a))))
 
 
 def conjugate_gradients(
@@ -59,13 +51,11 @@ def conjugate_gradients(
         progress(converged(norm / first, tolerance**2, iteration / iterations), "")
         image = normal(direction)
         step = energy / dot(direction, image)
-        x += step * direction
-        image *= step
-        residual -= image
+        add(x, step, direction)
+        add(residual, -step, image)
         steepest = precondition(residual) if precondition else residual
         previous, energy = energy, dot(residual, steepest)
-        direction *= energy / previous
-        direction += steepest
+        renew(direction, energy / previous, steepest)
         norm = dot(residual, residual)
     progress(1.0, "")
     return fetched(x)
@@ -285,20 +275,3 @@ def _solve(
             library(here).multiply(here, kernel[slab], out=through[slab])
 
     each(fill, passes(right, PASS_VOXELS))
-
-
-def relative_change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
-    """Relative change of x in the mask; 1 where there is no previous x."""
-    if previous is None:
-        return 1.0
-
-    def sums(slab: slice) -> tuple[float, float]:
-        inside = x[slab] * mask[slab]
-        moved = x[slab] - previous[slab]
-        moved *= mask[slab]
-        return float(of.einsum(SUM_OF_PRODUCTS, inside, inside)), float(of.einsum(SUM_OF_PRODUCTS, moved, moved))
-
-    of = library(x)
-    parts = each(sums, passes(x, PASS_VOXELS))
-    norm, moved = sum(p[0] for p in parts), sum(p[1] for p in parts)
-    return float(np.sqrt(moved / norm)) if norm > 0 else 0.0

@@ -19,8 +19,9 @@ from .progress import Progress, part, rising
 from .registry import Param
 from .relaxivity import relaxivity_at
 from .slab_transforms import slabs_inverted, slabs_transformed
-from .solvers import OVER_RELAXATION, SUM_OF_PRODUCTS, converged, fresh_state, reflected, right_side
+from .solvers import OVER_RELAXATION, converged, fresh_state, reflected, right_side
 from .total_variation import SHRINKAGE, Exterior, automatic_weight, leaves_smooth_misfit, variation_split
+from .vectors import SUM_OF_PRODUCTS
 
 RELAXIVITY_HELP = "R2' that a ppm makes at 3 T; it grows with the field strength"
 ParaRelaxivity = Annotated[float, Param("Relaxivity, paramagnetic", "1/s/ppm", 1, 2000, RELAXIVITY_HELP)]

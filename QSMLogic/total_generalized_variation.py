@@ -16,12 +16,13 @@ from .device import copied, fetched, library, passes, placed
 from .grid import Grid
 from .misfit import Measured
 from .operators import half_shape, inverse, transform
-from .parallel import each, threads
+from .parallel import PASS_VOXELS, each, threads
 from .progress import Progress, part, rising
 from .slab_differences import NEXT, after, before, following, preceding, return_after, return_before, together
 from .slope_waves import Slopes, Waves
-from .solvers import OVER_RELAXATION, Split, converged, relative_change
+from .solvers import OVER_RELAXATION, Split, converged
 from .total_variation import COARSE_SHARE, FRESH_TOLERANCE, SHRINKAGE, Exterior, leaves_smooth_misfit
+from .vectors import relative_change
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Axes of the six parts of the slopes' symmetric gradient."""
@@ -45,9 +46,6 @@ BENDS = (
 
 MISFIT, FIRST, SECOND, OUTSIDE = range(4)
 """The terms: of the field, of gradient less slopes, of the slopes' gradient, and of the map outside the mask."""
-
-PASS_VOXELS = 1 << 16
-"""Voxels per slab: few enough for the cache, and enough that the planes beside a slab cost little."""
 
 
 def inverted(

@@ -7,9 +7,11 @@ from scipy.optimize import minimize
 from QSMLogic.errors import Cancelled
 from QSMLogic.grid import Grid
 from QSMLogic.minimal_residuals import minimal_residuals
-from QSMLogic.operators import convolve, dipole_kernel, gradient, transform
+from QSMLogic.operators import convolve, dipole_kernel, gradient, gradient_adjoint, transform
+from QSMLogic.parallel import PASS_VOXELS
 from QSMLogic.progress import no_progress
-from QSMLogic.solvers import Split, admm, conjugate_gradients, dot, fresh_state
+from QSMLogic.solvers import OVER_RELAXATION, Split, admm, conjugate_gradients, fresh_state, right_side
+from QSMLogic.vectors import dot
 
 GRID = Grid((6, 5, 4), (1.0, 1.2, 2.0), b0_direction=(0.2, 0.1, 0.97))
 EVERYWHERE = np.ones(GRID.shape, bool)
@@ -90,7 +92,7 @@ def test_cancel_leaves_the_loops():
     right = np.ones(GRID.shape, np.float32)
     with pytest.raises(Cancelled):
         conjugate_gradients(lambda x: x, right, tolerance=1e-3, iterations=9, progress=cancel)
-    split = Split("identity", 1.0, lambda t, slab: t)
+    split = Split("identity", 1.0, lambda t, place: t)
     with pytest.raises(Cancelled):
         admm(GRID, [split], norm_mask=EVERYWHERE, tolerance=1e-3, iterations=9, progress=cancel)
 
@@ -113,7 +115,7 @@ def quadratic(image):
 def test_soft_thresholding_is_the_answer_of_an_l1_norm():
     image = np.random.default_rng(2).standard_normal(GRID.shape).astype(np.float32)
     weight, penalty = 0.4, 1.3
-    split = Split("identity", penalty, lambda t, slab: np.clip(t, -weight / penalty, weight / penalty))
+    split = Split("identity", penalty, lambda t, place: np.clip(t, -weight / penalty, weight / penalty))
     expected = np.sign(image) * np.maximum(np.abs(image) - weight, 0)
     np.testing.assert_allclose(solved([split], quadratic=quadratic(image)), expected, atol=1e-5)
 
@@ -123,7 +125,7 @@ def test_total_variation_is_that_of_a_general_solver(penalty):
     """The dual of denoising, min |image - D'y| over |y| <= weight, has a smooth objective and bounds."""
     image = np.random.default_rng(3).standard_normal(GRID.shape).astype(np.float32)
     weight = 0.25
-    split = Split("gradient", penalty, lambda t, slab: np.clip(t, -weight / penalty, weight / penalty))
+    split = Split("gradient", penalty, lambda t, place: np.clip(t, -weight / penalty, weight / penalty))
     found = solved([split], quadratic=quadratic(image))
     size = image.size
     columns = [gradient(np.eye(1, size, i).reshape(GRID.shape).astype(float), GRID).ravel() for i in range(size)]
@@ -149,20 +151,33 @@ def test_a_convolution_is_undone_by_its_normal_equations():
     field = np.random.default_rng(4).standard_normal(GRID.shape).astype(np.float32)
     data, ridge, penalty = 2.0, 0.3, 0.7
 
-    def misfit(t, slab):
-        return data / (data + penalty) * (t - field[slab])
+    def misfit(t, place):
+        return data / (data + penalty) * (t - field[place])
 
-    splits = [Split("kernel", penalty, misfit), Split("identity", 1.0, lambda t, slab: ridge / (ridge + 1) * t)]
+    splits = [Split("kernel", penalty, misfit), Split("identity", 1.0, lambda t, place: ridge / (ridge + 1) * t)]
     expected = convolve(field, data * kernel / (data * kernel**2 + ridge))
     np.testing.assert_allclose(solved(splits, kernel=kernel), expected, atol=1e-4)
+
+
+def test_slabs_of_a_split_are_those_of_the_whole():
+    """What flows from one slab into the next, and round the end, is the adjoint of the differences."""
+    grid, penalty, bound = Grid((70, 48, 50), (1.0, 0.8, 2.0), b0_direction=(0, 0, 1)), 0.7, np.float32(0.4)
+    random = np.random.default_rng(6)
+    t, image = (random.standard_normal(shape).astype(np.float32) for shape in ((3, *grid.shape), grid.shape))
+    moved = t + OVER_RELAXATION * gradient(image, grid)
+    rest = np.clip(moved, -bound, bound)
+    out = right_side(grid, [(Split("gradient", penalty, lambda t, place: np.clip(t, -bound, bound)), t)], image)
+    assert image.size > PASS_VOXELS
+    np.testing.assert_allclose(out, gradient_adjoint(penalty * (moved - 2 * rest), grid), atol=2e-5)
+    np.testing.assert_allclose(t, (1 - OVER_RELAXATION) * moved + OVER_RELAXATION * rest, atol=2e-6)
 
 
 def test_admm_goes_on_from_where_it_was():
     """Many iterations in one go, or some and then the rest from the states that are left, are the same."""
     image = np.random.default_rng(5).standard_normal(GRID.shape).astype(np.float32)
     splits = [
-        Split("gradient", 0.5, lambda t, slab: np.clip(t, -0.3, 0.3)),
-        Split("kernel", 0.7, lambda t, slab: np.clip(t, -0.2, 0.2)),
+        Split("gradient", 0.5, lambda t, place: np.clip(t, -0.3, 0.3)),
+        Split("kernel", 0.7, lambda t, place: np.clip(t, -0.2, 0.2)),
     ]
 
     def run(iterations, start):

@@ -15,6 +15,7 @@ from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import conjugate_gradients
 from ..spherical_mean import fits, window_of_balls
+from ..vectors import product
 
 NO_BALL = 255
 """In place of a ball's number; the parameters' ranges allow at most 80."""
@@ -105,7 +106,7 @@ class _Balls:
         spectrum = transform(image)
         out = image * self.eroded
         for number, kernel in enumerate(self.kernels):
-            mean = inverse(spectrum * kernel, image.shape)
+            mean = inverse(product(spectrum, kernel), image.shape)
             mean *= self.share(number)
             out -= mean
         return out

@@ -13,6 +13,7 @@ from ..progress import Progress, no_progress, part
 from ..registry import Param, method
 from ..solvers import admm, conjugate_gradients
 from ..total_variation import SHRINKAGE, variation_split
+from ..vectors import multiply, product
 
 DAMPING = 0.05
 """Added to the squared dipole spectrum in the first step's preconditioner; fastest of 0.005 to 0.1."""
@@ -107,18 +108,18 @@ def _fitted(
     of = library(squared)
 
     def adjoint(image: np.ndarray) -> np.ndarray:
-        image *= squared
+        multiply(image, squared)
         spectrum = transform(image)
-        spectrum *= outward
+        multiply(spectrum, outward)
         return spectrum.view(of.float32)
 
     found = conjugate_gradients(
-        lambda x: adjoint(inverse(x.view(of.complex64) * inward, grid.shape)),
+        lambda x: adjoint(inverse(product(x.view(of.complex64), inward), grid.shape)),
         adjoint(placed(field)),
         tolerance=tolerance,
         iterations=iterations,
         progress=progress,
-        precondition=lambda residual: (residual.view(of.complex64) * inverse_guess).view(of.float32),
+        precondition=lambda residual: product(residual.view(of.complex64), inverse_guess).view(of.float32),
     )
     spectrum = found.view(np.complex64)
     spectrum /= stretch

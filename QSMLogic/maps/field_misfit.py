@@ -11,7 +11,7 @@ from ..grid import Grid
 from ..operators import Window
 from ..progress import Progress, no_progress
 from ..registry import Param, method
-from ..solvers import dot
+from ..vectors import dot
 
 
 @method(

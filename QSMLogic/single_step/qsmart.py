@@ -12,8 +12,8 @@ from ..misfit import Measured, measured
 from ..operators import convolve
 from ..progress import Progress, no_progress, part
 from ..registry import Param, method
-from ..solvers import dot
 from ..spatial_filter import Widths, without_smooth
+from ..vectors import dot
 from ..vesselness import vessels_in
 
 PROXIMITY, TISSUE_PROXIMITY = 10.0, 8.0
