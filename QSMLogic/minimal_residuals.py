@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .device import library
 from .progress import Progress, rising
 from .solvers import converged
 from .vectors import add, dot
@@ -26,12 +27,12 @@ def minimal_residuals(
 ) -> np.ndarray:
     """Solve operator(x) = right, where the operator need not be symmetric, from zero.
 
-    right: (x, y, z), used up; precondition: approximation of the inverse, which returns a new array. Stops when the
-    residual has fallen to tolerance times that of zero, or after the given number of iterations. Source: Eisenstat1983
-    (Orthomin).
+    right: (x, y, z), placed where it is to be computed, used up; precondition: approximation of the inverse, which
+    returns a new array. Stops when the residual has fallen to tolerance times that of zero, or after the given number
+    of iterations. Returns x, which lies where right does. Source: Eisenstat1983 (Orthomin).
     """
     progress = rising(progress)
-    x, residual = np.zeros_like(right), right
+    x, residual = library(right).zeros_like(right), right
     norm = first = dot(residual, residual)
     kept: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=DIRECTIONS)
     for iteration in range(iterations):

@@ -256,7 +256,7 @@ def hats(length: int, coarse: int, about: float | None = None) -> np.ndarray:
 
 
 def along_axes(matrices: list[np.ndarray], image: np.ndarray) -> np.ndarray:
-    """Apply a matrix along each axis of an image (x, y, z)."""
+    """Apply a matrix along each axis of an image (x, y, z), computed where they all are."""
     first, second, third = matrices
     out = (first @ image.reshape(image.shape[0], -1)).reshape(-1, *image.shape[1:])
-    return np.matmul(second, out) @ third.T
+    return (second @ out) @ third.T

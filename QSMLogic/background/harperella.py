@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ..device import placed
 from ..grid import Grid
 from ..operators import Window, ball, convolve, gradient_squared
 from ..phase_laplacian import with_all_neighbours
@@ -23,6 +24,7 @@ MARGIN = 1.5
     cite=("Li2014a",),
     sentence="Background fields were removed by the Laplacian operator (HARPERELLA, radius {radius:g} mm)",
     volumes=17,
+    on_gpu=True,
 )
 def harperella(
     total_field: np.ndarray,
@@ -58,10 +60,8 @@ def harperella(
     source = convolve(window.cut(total_field) * window.mask, laplacian)
     source *= eroded
     mean = ball(window.grid, radius)
-    squared = mean * mean
-    weight = np.float32(regularization)
-    undone = 1 / (squared + weight)
-    outside = ~eroded
+    squared, outside = placed(mean * mean), placed(~eroded)
+    undone = 1 / (squared + regularization)
 
     def beyond(image: np.ndarray, by: np.ndarray) -> np.ndarray:
         image = convolve(image, by)
@@ -70,7 +70,7 @@ def harperella(
 
     def normal(image: np.ndarray) -> np.ndarray:
         out = beyond(image, squared)
-        out += weight * image
+        out += regularization * image
         return out
 
     source -= conjugate_gradients(

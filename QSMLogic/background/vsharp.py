@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 
+from ..device import copied, library, placed
 from ..errors import InputError
 from ..grid import Grid
 from ..minimal_residuals import minimal_residuals
@@ -43,6 +45,7 @@ COARSE_TOLERANCE, COARSE_ITERATIONS = 0.02, 50
     cite=("Schweser2011", "Wu2012"),
     sentence="Background fields were removed with V-SHARP (radii {max_radius:g} to {min_radius:g} mm)",
     volumes=20,
+    on_gpu=True,
 )
 def vsharp(
     total_field: np.ndarray,
@@ -74,12 +77,13 @@ def vsharp(
         )
     window = window_of_balls(mask, grid)
     radii = np.append(np.arange(max_radius, min_radius + ROUNDING, -step), min_radius)
-    numbers, kernels = _shells(window, radii, part(progress, 0, 0.1, "spherical means"))
+    found, kernels = _shells(window, radii, part(progress, 0, 0.1, "spherical means"))
+    numbers, kernels = placed(found), [placed(kernel) for kernel in kernels]
     balls = _Balls(lambda number: numbers == number, kernels)
     smooth = _SmoothPart(balls, window)
     local = minimal_residuals(
         balls.high_pass,
-        balls.high_pass(window.cut(total_field * mask)),
+        balls.high_pass(placed(window.cut(total_field * mask))),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.1, 0.9, "undoing the blur"),
@@ -123,11 +127,11 @@ class _Balls:
 
     def normal(self, image: np.ndarray) -> np.ndarray:
         out = self.adjoint(self.high_pass(image))
-        out += np.float32(HARMONIC_LEFT) * image
+        out += HARMONIC_LEFT * image
         return out
 
     def sharpened(self, image: np.ndarray) -> np.ndarray:
-        image = convolve(image, 1 / (1 - self.kernels[0] + np.float32(np.sqrt(HARMONIC_LEFT))))
+        image = convolve(image, 1 / (1 - self.kernels[0] + math.sqrt(HARMONIC_LEFT)))
         image *= self.eroded
         return image
 
@@ -144,12 +148,14 @@ class _SmoothPart:
         ]
         # About the middle of the mask's box, or the answer would depend on the end from which an axis is counted.
         middles = [(side.stop - 1) / 2 for side in window.inner]
-        self.means = [hats(*row) for row in zip(grid.shape, shape, middles, strict=True)]
-        self.spread = [mean.T * np.float32(mean.shape[1] / mean.shape[0]) for mean in self.means]
+        self.means = [placed(hats(*row)) for row in zip(grid.shape, shape, middles, strict=True)]
+        self.spread = [mean.T * (mean.shape[1] / mean.shape[0]) for mean in self.means]
         numbers = range(len(balls.kernels))
-        shares = [along_axes(self.means, balls.share(number).astype(np.float32)) for number in numbers]
-        inside = np.sum(shares, axis=0)
-        inside = np.divide(1, inside, out=np.zeros_like(inside), where=inside > MOSTLY)
+        of = library(self.eroded)
+        shares = [along_axes(self.means, of.asarray(balls.share(number), dtype=of.float32)) for number in numbers]
+        inside = of.stack(shares).sum(0)
+        inside[inside <= MOSTLY] = math.inf  # of what is divided by it nothing is left
+        inside = 1 / inside
         for number in numbers:
             shares[number] *= inside
         self.coarse = _Balls(lambda number: shares[number], [_lowest(kernel, shape) for kernel in balls.kernels])
@@ -159,7 +165,7 @@ class _SmoothPart:
         mean = self._means_of(image)
         smooth = minimal_residuals(
             self.coarse.high_pass,
-            mean.copy(),
+            copied(mean),
             tolerance=COARSE_TOLERANCE,
             iterations=COARSE_ITERATIONS,
             progress=no_progress,
@@ -170,7 +176,7 @@ class _SmoothPart:
 
     def damped(self, image: np.ndarray) -> np.ndarray:
         """Take from a deblurred image what the least-squares solution with the damping would not have."""
-        smooth = conjugate_gradients(
+        solved = conjugate_gradients(
             self.coarse.normal,
             self._means_of(image),
             tolerance=COARSE_TOLERANCE,
@@ -178,8 +184,7 @@ class _SmoothPart:
             progress=no_progress,
             precondition=lambda residual: self.coarse.sharpened(self.coarse.sharpened(residual)),
         )
-        smooth *= np.float32(-HARMONIC_LEFT)
-        return self._added(image, smooth)
+        return self._added(image, -HARMONIC_LEFT * placed(solved))
 
     def _means_of(self, image: np.ndarray) -> np.ndarray:
         means = along_axes(self.means, image)
