@@ -3,14 +3,17 @@
     python Testing/costs.py                          every method
     python Testing/costs.py --only inversion:tv      these anew; the others stay
 
-The bound is the time that cannot go without another algorithm: that of the real transforms that a method makes, of
-their sizes, and of the passes over memory between them, at the speed of a sum of two images. Of the passes those are
-counted that the method's solver needs at each step, a volume for each image read or written: the vectors of conjugate
-gradients, the state of each split of ADMM with its data, the spectrum that a kernel multiplies; and every input and
-output once. All is in FFT units: a float32 real transform of the volume, forward and back. Transforms of single axes
-are not counted, with which TGV and source separation work: their bounds are too low, as is that of a spanning tree, of
-which only reading and writing are counted. A method that is more than 1.5 times its bound has a profile: the functions
-in which the time is spent, without those they call, on one thread.
+The bound is the time that cannot go without another algorithm: that of the transforms that a method makes, of their
+sizes, and of the passes over memory between them, at the speed of a sum of two images. All is in FFT units: a float32
+real transform of the volume, forward and back. A transform of some of the axes counts as its share of that: for each
+axis the numbers that go through it, a complex one as two, times the logarithm of its length; a cosine transform counts
+as a real one of the same axes. Of the passes those are counted that the method's solver needs at each step, a volume
+for each image read or written: the vectors of conjugate gradients and of minimal residuals, the state of each split of
+ADMM with its data, also of TGV and of source separation, which have a loop of their own, the spectrum that a kernel
+multiplies; and every output once. What else a method does is not counted, and its bound is too low by that: the passes
+of its operators between the transforms, small matrices along the axes, morphology, sorting, and all of a spanning tree
+but its result. A method that is more than 1.5 times its bound has a profile: the functions in which the time is spent,
+without those they call, on one thread.
 """
 
 import argparse
@@ -19,7 +22,7 @@ import json
 import pstats
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -29,7 +32,7 @@ from benchmark import built_in, fft_unit, machine, one_method
 from cases import ALL
 from transforms import counted
 
-from QSMLogic import laplace, parallel, solvers
+from QSMLogic import laplace, minimal_residuals, parallel, solvers, source_separation, total_generalized_variation
 from QSMLogic.errors import InputError
 from QSMLogic.operators import good_size
 from QSMLogic.parallel import each, slabs
@@ -47,10 +50,14 @@ LISTED, SHOWN = 8, 0.02
 
 PER_PAIR = 2.5
 """Volumes per pair of transforms: the spectrum, read and written, and the kernel."""
-PER_PRODUCT = 19 / 3
-"""Volumes per inner product of conjugate gradients: three a step, with which go five passes over vectors."""
+PER_SUM = 3
+"""Volumes of a vector to which a multiple of another is added."""
 PER_SPLIT = 2
 """Volumes of data that a split's proximal step reads."""
+TGV_IMAGES, TGV_DATA = 5, 1
+"""Images that a step of TGV transforms there and back: map, three slopes, field; and splits with data: the field's."""
+PAIR_IMAGES, PAIR_DATA = 3, 2
+"""The same of source separation: both sources and their field; the data are the field and R2'."""
 PER_CHANGE = 2.25
 """Volumes that the relative change reads."""
 PER_SWEEP = 4
@@ -122,17 +129,57 @@ def passes(voxels: int) -> Iterator[list[float]]:
 
         return patch.object(place, name, call)
 
-    def of_splits(grid: Any, terms: list, image: np.ndarray | None) -> float:
-        size = np.prod(grid.shape)
-        return size + sum(2 * state.size + (PER_SPLIT + (image is not None)) * size for _, state in terms)
-
-    with (
-        counting(solvers, "dot", lambda a, b: PER_PRODUCT * a.size),
-        counting(solvers, "right_side", of_splits),
-        counting(solvers, "relative_change", lambda x, previous, mask: PER_CHANGE * x.size),
-        counting(laplace.Laplace, "_pass", lambda self, image, right, factor: PER_SWEEP * image.size),
-    ):
+    with ExitStack() as stack:
+        for place, name, cost in (
+            *[(solver, "dot", of_product) for solver in (solvers, minimal_residuals)],
+            *[(solver, "add", of_sum) for solver in (solvers, minimal_residuals)],
+            (solvers, "renew", of_sum),
+            *[(solver, "relative_change", of_change) for solver in (solvers, total_generalized_variation)],
+            (solvers, "right_side", of_splits),
+            (total_generalized_variation._Level, "_move_by_map", of_tgv),
+            (source_separation._Pair, "_step", of_pair),
+            (laplace.Laplace, "_pass", of_sweep),
+        ):
+            stack.enter_context(counting(place, name, cost))
         yield count
+
+
+# What a pass reads and writes, in voxels, from the arguments of the function that makes it.
+
+
+def of_product(a: np.ndarray, b: np.ndarray) -> float:
+    return a.size if a is b else a.size + b.size
+
+
+def of_sum(image: np.ndarray, factor: float, other: np.ndarray) -> float:
+    return PER_SUM * image.size
+
+
+def of_change(x: np.ndarray, previous: np.ndarray | None, mask: np.ndarray) -> float:
+    return PER_CHANGE * x.size
+
+
+def of_sweep(_: Any, image: np.ndarray, *others: Any) -> float:
+    return PER_SWEEP * image.size
+
+
+def of_splits(grid: Any, terms: list, image: np.ndarray | None) -> float:
+    size = np.prod(grid.shape)
+    return size + sum(2 * state.size + (PER_SPLIT + (image is not None)) * size for _, state in terms)
+
+
+def of_tgv(level: Any, x: np.ndarray) -> float:
+    return of_step(level.states, TGV_IMAGES, TGV_DATA, x.size)
+
+
+def of_pair(pair: Any, exterior: str) -> float:
+    states = [pair.fields, pair.states, *pair.slopes]
+    return of_step(states, PAIR_IMAGES, PAIR_DATA, pair.field.size) + PER_CHANGE * pair.sources.size
+
+
+def of_step(states: list[np.ndarray], images: int, with_data: int, size: int) -> float:
+    """Of a step of ADMM in a loop of its own: each t read and written, right sides written, images and data read."""
+    return 2 * sum(state.size for state in states) + (2 * images + PER_SPLIT * with_data) * size
 
 
 def profile(call: Callable[[], Any]) -> list[tuple[str, float]]:
