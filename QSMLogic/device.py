@@ -80,6 +80,11 @@ def copied(array: np.ndarray) -> np.ndarray:
     return array.copy() if isinstance(array, np.ndarray) else array.clone()
 
 
+def unfilled(shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
+    """Return an array of this shape, of the type of another and where that is, with nothing in it yet."""
+    return np.empty(shape, like.dtype) if isinstance(like, np.ndarray) else like.new_empty(shape)
+
+
 def passes(array: np.ndarray, voxels: int = SLAB_VOXELS) -> list[slice]:
     """Slabs of the first axis that a pass over an array is made of: such as stay in the cache, or all at once."""
     return slabs(array.shape, voxels) if isinstance(array, np.ndarray) else [slice(0, array.shape[0])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .device import library, passes, placed, unfilled
 from .parallel import each
 
 CHUNK = 1 << 16
@@ -28,30 +29,31 @@ STRONG = 1.5
 class Laplace:
     """Minus the discrete Laplacian, plus a damping, of images that are zero outside a region.
 
-    Images are float32, in C order, and have one empty voxel around the region at every side, so that the flat array can
-    be shifted without care for the ends of rows.
+    Images are float32, in C order, placed where solvers compute, and have one empty voxel around the region at every
+    side, so that the flat array can be shifted without care for the ends of rows.
     """
 
     def __init__(self, inside: np.ndarray, voxel_size: tuple[float, ...], damping: float) -> None:
         """inside: (x, y, z) bool, empty at all six faces; voxel_size in mm; damping in 1/mm2."""
-        self.inside = inside.astype(np.float32, order="C")
+        self.inside = placed(inside.astype(np.float32, order="C"))
         smallest = min(voxel_size)
-        self.weights = [np.float32((smallest / s) ** 2) for s in voxel_size]
-        self.damping = np.float32(damping * smallest**2)
-        self.centre = 2 * sum(self.weights) + self.damping
+        weights = [np.float32((smallest / s) ** 2) for s in voxel_size]
+        centre = 2 * sum(weights) + np.float32(damping * smallest**2)
+        self.weights, self.centre, self.step = [float(w) for w in weights], float(centre), float(DAMPING / centre)
+        self.damping = damping * smallest**2
         self.strides = [inside.shape[1] * inside.shape[2], inside.shape[2], 1]
         edge = self.strides[0]
-        self.chunks = [(a, min(a + CHUNK, inside.size - edge)) for a in range(edge, inside.size - edge, CHUNK)]
+        self.chunks = passes(self.inside.ravel()[edge : inside.size - edge], CHUNK)
         self.steps = tuple(2 if s <= STRONG * smallest else 1 for s in voxel_size)
         self.coarser: Laplace | None = None
         if np.count_nonzero(inside) > FEW:
             size = tuple(s * step for s, step in zip(voxel_size, self.steps, strict=True))
             self.coarser = Laplace(_coarse(inside, self.steps), size, damping)
-            self.scale = np.float32((min(size) / smallest) ** 2)
+            self.scale = (min(size) / smallest) ** 2
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """Return the operator's image times the smallest voxel side squared; image may be any outside the region."""
-        return self._pass(image, None, np.float32(1))
+        return self._pass(image, None, 1.0)
 
     def undamped(self, image: np.ndarray) -> np.ndarray:
         """Apply without the damping."""
@@ -62,38 +64,38 @@ class Laplace:
     def cycle(self, right: np.ndarray) -> np.ndarray:
         """Return about the solution of apply(x) = right: one symmetric multigrid cycle."""
         sweeps = SWEEPS if self.coarser else FINAL_SWEEPS
-        x = right * np.float32(DAMPING / self.centre)
+        x = right * self.step
         for _ in range(sweeps - 1):
-            x += self._relaxed(x, right)
+            x += self._pass(x, right, self.step)
         if self.coarser:
             misfit = _restricted(self._pass(x, right, self.scale), self.steps)
             misfit *= self.coarser.inside
             correction = self.coarser.cycle(misfit)
             x += _prolonged(correction, self.steps, right.shape) * self.inside
         for _ in range(sweeps):
-            x += self._relaxed(x, right)
+            x += self._pass(x, right, self.step)
         return x
 
-    def _relaxed(self, x: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return self._pass(x, right, np.float32(DAMPING / self.centre))
-
-    def _pass(self, image: np.ndarray, right: np.ndarray | None, factor: np.float32) -> np.ndarray:
+    def _pass(self, image: np.ndarray, right: np.ndarray | None, factor: float) -> np.ndarray:
         """Factor times (right less the operator's image) in the region, or that image where right is None."""
-        out = np.zeros(image.shape, np.float32)
+        of, edge = library(self.inside), self.strides[0]
+        out = of.empty_like(self.inside)
         flat, made, inside = image.ravel(), out.ravel(), self.inside.ravel()
         given = None if right is None else right.ravel()
+        made[:edge] = 0
+        made[-edge:] = 0
 
-        def fill(chunk: tuple[int, int]) -> None:
-            a, b = chunk
+        def fill(chunk: slice) -> None:
+            a, b = edge + chunk.start, edge + chunk.stop
             here = made[a:b]
-            np.multiply(flat[a:b], self.centre, out=here)
+            of.multiply(flat[a:b], self.centre, out=here)
             for weight, stride in zip(self.weights, self.strides, strict=True):
                 beside = flat[a - stride : b - stride] + flat[a + stride : b + stride]
                 if weight != 1:
                     beside *= weight
                 here -= beside
             if given is not None:
-                np.subtract(given[a:b], here, out=here)
+                of.subtract(given[a:b], here, out=here)
                 here *= factor
             here *= inside[a:b]
 
@@ -113,25 +115,26 @@ def _prolonged(image: np.ndarray, steps: tuple[int, ...], shape: tuple[int, ...]
     for axis, (step, n) in enumerate(zip(steps, shape, strict=True)):
         if step == 2:
             old = image.swapaxes(0, axis)
-            new = np.empty((n, *old.shape[1:]), np.float32)
+            new = unfilled((n, *old.shape[1:]), like=old)
             new[::2] = old[: (n + 1) // 2]
-            np.add(old[: n // 2], old[1 : n // 2 + 1], out=new[1::2])
-            new[1::2] *= np.float32(0.5)
+            library(old).add(old[: n // 2], old[1 : n // 2 + 1], out=new[1::2])
+            new[1::2] *= 0.5
             image = new.swapaxes(0, axis)
     return image
 
 
 def _restricted(image: np.ndarray, steps: tuple[int, ...]) -> np.ndarray:
-    """Adjoint of `_prolonged`, so scaled that it is a mean."""
+    """Adjoint of `_prolonged`, so scaled that it is a mean, in C order."""
     for axis, step in enumerate(steps):
         if step == 2:
             old = image.swapaxes(0, axis)
             n = old.shape[0]
-            new = np.zeros((n // 2 + 1, *old.shape[1:]), np.float32)
+            new = unfilled((n // 2 + 1, *old.shape[1:]), like=old)
             new[: (n + 1) // 2] = old[::2]
-            between = old[1::2] * np.float32(0.5)
+            new[(n + 1) // 2 :] = 0
+            between = old[1::2] * 0.5
             new[: n // 2] += between
             new[1 : n // 2 + 1] += between
-            new *= np.float32(0.5)
+            new *= 0.5
             image = new.swapaxes(0, axis)
-    return np.ascontiguousarray(image)
+    return image.ravel().reshape(image.shape)

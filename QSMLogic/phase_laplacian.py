@@ -7,6 +7,7 @@ import scipy.fft
 from scipy.ndimage import binary_erosion
 
 from .constants import GAMMA_BAR
+from .device import placed
 from .errors import InputError
 from .grid import Grid
 from .laplace import Laplace
@@ -126,7 +127,7 @@ def field_from_laplacian(
     out = np.zeros(grid.shape, np.float32)
     out[box] = conjugate_gradients(
         laplace.apply,
-        np.float32(-(min(grid.voxel_size) ** 2)) * laplacian[box] * inner[box],
+        placed(np.float32(-(min(grid.voxel_size) ** 2)) * laplacian[box] * inner[box]),
         tolerance=tolerance,
         iterations=iterations,
         progress=progress,

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from scipy.ndimage import binary_erosion
 
+from ..device import placed
 from ..errors import InputError
 from ..grid import Grid
 from ..laplace import Laplace
@@ -22,6 +23,7 @@ from ..solvers import conjugate_gradients
     cite=("Zhou2014",),
     sentence="Background fields were removed by the Laplacian boundary value method (LBV, {peel:g} mm peeled)",
     volumes=14,
+    on_gpu=True,
 )
 def lbv(
     total_field: np.ndarray,
@@ -63,7 +65,7 @@ def lbv(
     local = np.zeros(grid.shape, np.float32)
     local[box] = conjugate_gradients(
         laplace.apply,
-        laplace.undamped(field),
+        laplace.undamped(placed(field)),
         tolerance=tolerance,
         iterations=iterations,
         progress=part(progress, 0.1, 0.98, "Laplace's equation"),
