@@ -16,7 +16,7 @@ OPTIONAL = {"matplotlib", "nibabel", "pydicom", "tqdm", "torch", "dask", "distri
 LAYERS = [
     ["errors", "constants", "progress", "parallel"],
     ["grid", "scan", "registry", "device"],
-    ["operators"],
+    ["operators", "vectors"],
     ["solvers"],
     list(STAGES),
     ["methods", "metrics", "anatomy", "painting", "phantom", "settings", "footprint", "quality"],

@@ -96,7 +96,9 @@ def medi(
             given,
             lambda level: [
                 phase_split(level, radians),
-                variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is given else None),
+                variation_split(
+                    level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level.window is given.window else None
+                ),
                 *extra,
             ],
             exterior if start is None else start.exterior,

@@ -69,7 +69,9 @@ def tfi(
     def splits_of(level: Measured) -> list[Split]:
         return [
             phase_split(level, radians),
-            variation_split(level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level is data else None),
+            variation_split(
+                level.window.mask, SHRINKAGE, strength / SHRINKAGE, smooth if level.window is data.window else None
+            ),
         ]
 
     found = inverted(
