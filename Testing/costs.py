@@ -7,13 +7,13 @@ The bound is the time that cannot go without another algorithm: that of the tran
 sizes, and of the passes over memory between them, at the speed of a sum of two images. All is in FFT units: a float32
 real transform of the volume, forward and back. A transform of some of the axes counts as its share of that: for each
 axis the numbers that go through it, a complex one as two, times the logarithm of its length; a cosine transform counts
-as a real one of the same axes. Of the passes those are counted that the method's solver needs at each step, a volume
-for each image read or written: the vectors of conjugate gradients and of minimal residuals, the state of each split of
-ADMM with its data, also of TGV and of source separation, which have a loop of their own, the spectrum that a kernel
-multiplies; and every output once. What else a method does is not counted, and its bound is too low by that: the passes
-of its operators between the transforms, small matrices along the axes, morphology, sorting, and all of a spanning tree
-but its result. A method that is more than 1.5 times its bound has a profile: the functions in which the time is spent,
-without those they call, on one thread.
+as a real one of the same axes. A length with a large prime factor takes longer than it counts. Of the passes those are
+counted that the method's solver needs at each step, a volume for each image read or written: the vectors of conjugate
+gradients and of minimal residuals, the state of each split of ADMM with its data, also of TGV and of source separation,
+which have a loop of their own, the spectrum that a kernel multiplies; and every output once. What else a method does is
+not counted, and its bound is too low by that: the passes of its operators between the transforms, small matrices along
+the axes, morphology, sorting, and all of a spanning tree but its result. A method that is more than 1.5 times its bound
+has a profile: the functions in which the time is spent, without those they call, on one thread.
 """
 
 import argparse
