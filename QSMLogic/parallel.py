@@ -16,6 +16,9 @@ PASS_VOXELS = 1 << 17
 """Voxels per slab of a pass with many arrays: few enough for the cache, and enough that threads seldom wait for each
 other, as each holds the interpreter between two operations of numpy; with a quarter, two threads are as slow as one."""
 
+CROWDED_VOXELS = 3 << 15
+"""The same where a pass has dozens of arrays: of a small head they would take volumes."""
+
 PATIENCE = 5.0
 """s in which all threads of a pool have started."""
 

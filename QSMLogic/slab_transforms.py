@@ -10,7 +10,7 @@ import scipy.fft
 
 from .grid import Grid
 from .operators import half_shape
-from .parallel import PASS_VOXELS, each, slabs, threads
+from .parallel import CROWDED_VOXELS, each, slabs, threads
 
 Found = TypeVar("Found")
 
@@ -22,7 +22,7 @@ def slabs_transformed(grid: Grid, made: Callable[[slice], np.ndarray]) -> np.nda
     def fill(slab: slice) -> None:
         out[slab] = scipy.fft.rfft(made(slab))
 
-    each(fill, slabs(grid.shape, PASS_VOXELS))
+    each(fill, slabs(grid.shape, CROWDED_VOXELS))
     return scipy.fft.fft2(out, axes=(0, 1), overwrite_x=True, workers=threads())
 
 
@@ -32,4 +32,4 @@ def slabs_inverted(grid: Grid, spectrum: np.ndarray, take: Callable[[slice, np.n
     spectrum: half spectrum of the image, which is used as scratch.
     """
     lines = scipy.fft.ifft2(spectrum, axes=(0, 1), overwrite_x=True, workers=threads())
-    return each(lambda slab: take(slab, scipy.fft.irfft(lines[slab], grid.shape[2])), slabs(grid.shape, PASS_VOXELS))
+    return each(lambda slab: take(slab, scipy.fft.irfft(lines[slab], grid.shape[2])), slabs(grid.shape, CROWDED_VOXELS))

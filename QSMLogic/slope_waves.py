@@ -9,7 +9,7 @@ import numpy as np
 from .device import library, passes, placed
 from .grid import Grid
 from .operators import wave_numbers
-from .parallel import PASS_VOXELS, each
+from .parallel import CROWDED_VOXELS, each
 from .total_variation import SHRINKAGE
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -54,15 +54,6 @@ class Waves:
         self.data_penalty, self.fixed = data_penalty, fixed
         self.first, self.second = slopes.penalty, slopes.bend_penalty / 2
 
-    def convolve(self, spectrum: np.ndarray) -> None:
-        """Multiply a spectrum with the dipole, in place."""
-
-        def fill(slab: slice) -> None:
-            here = spectrum[slab]
-            here *= self.kernel[slab]
-
-        each(fill, passes(spectrum))
-
     def solve(self, x: np.ndarray, slopes: list[np.ndarray]) -> None:
         """Make of the right sides (half spectra) the spectra of map and slopes, in place."""
         of = library(x)
@@ -84,4 +75,4 @@ class Waves:
                 own_part += step * along
                 own_part /= own
 
-        each(fill, passes(x, PASS_VOXELS))
+        each(fill, passes(x, CROWDED_VOXELS // 3))

@@ -14,7 +14,7 @@ from .decay_misfit import Decay, Rates, decay_of, nearest_sources
 from .grid import Grid
 from .misfit import Measured, field_noise_level, measured, squared_split
 from .operators import dipole_slabs, gradient_squared, transform
-from .parallel import PASS_VOXELS, each, slabs
+from .parallel import CROWDED_VOXELS, each, slabs
 from .progress import Progress, part, rising
 from .registry import Param
 from .relaxivity import relaxivity_at
@@ -116,7 +116,7 @@ class _Pair:
         self.misfit, self.variation = squared_split(data), variation_split(mask, SHRINKAGE, penalty)
         self.fields, self.slopes = fresh_state(grid, self.misfit), [fresh_state(grid, self.variation) for _ in range(2)]
         self.sources, self.states = (np.zeros((2, *grid.shape), np.float32) for _ in range(2))
-        for slab in slabs(grid.shape, PASS_VOXELS):
+        for slab in slabs(grid.shape, CROWDED_VOXELS):
             half = decay.target(slab) * mask[slab] / 2
             self.states[0, slab], self.states[1, slab] = half, -half
         self.dipole, squares = dipole_slabs(grid), gradient_squared(grid)
@@ -142,7 +142,7 @@ class _Pair:
         def subtract(slab: slice, made: np.ndarray) -> None:
             out[slab] = (self.field[slab] - made) * mask[slab]
 
-        for slab in slabs(spectrum.shape, PASS_VOXELS):
+        for slab in slabs(spectrum.shape, CROWDED_VOXELS):
             spectrum[slab] *= self.dipole(slab)
         slabs_inverted(grid, spectrum, subtract)
         return out
@@ -186,7 +186,7 @@ class _Pair:
             p += summed
             summed *= 2 * kernel
 
-        each(fill, slabs(para.shape, PASS_VOXELS))
+        each(fill, slabs(para.shape, CROWDED_VOXELS))
 
     def _right_sides(self, exterior: str) -> list[np.ndarray]:
         """Bring the states to the sources and return what the splits of each source ask of it."""
@@ -206,7 +206,7 @@ class _Pair:
             rest *= ahead
             here += rest
 
-        each(fill, slabs(grid.shape, PASS_VOXELS))
+        each(fill, slabs(grid.shape, CROWDED_VOXELS))
         return sides
 
     def _renew(self, source: np.ndarray, spectrum: np.ndarray) -> float:

@@ -16,13 +16,13 @@ from .device import copied, fetched, library, passes, placed
 from .grid import Grid
 from .misfit import Measured
 from .operators import half_shape, inverse, transform
-from .parallel import PASS_VOXELS, each, threads
+from .parallel import CROWDED_VOXELS, each, threads
 from .progress import Progress, part, rising
 from .slab_differences import NEXT, after, before, following, preceding, return_after, return_before, together
 from .slope_waves import Slopes, Waves
 from .solvers import OVER_RELAXATION, Split, converged
 from .total_variation import COARSE_SHARE, FRESH_TOLERANCE, SHRINKAGE, Exterior, leaves_smooth_misfit
-from .vectors import relative_change
+from .vectors import multiply, relative_change
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Axes of the six parts of the slopes' symmetric gradient."""
@@ -106,7 +106,7 @@ class _Level:
         counts = [1, 3, 6, *[1] * (not free)]
         self.states = states or [placed(np.zeros((n, *self.grid.shape), np.float32)) for n in counts]
         self.penalties = [misfit.penalty, slopes.penalty, slopes.bend_penalty, slopes.penalty]
-        self.parts = passes(self.mask, PASS_VOXELS)
+        self.parts = passes(self.mask, CROWDED_VOXELS)
         self.waves = Waves(self.grid, data.kernel, misfit.penalty, slopes, self.fixed)
 
     def solve(self, tolerance: float, iterations: int, progress: Progress) -> np.ndarray:
@@ -115,7 +115,7 @@ class _Level:
         iteration, done = 0, 0.0
         while True:
             spectrum = self._spectrum(lambda slab: self._flux(MISFIT, 0, slab))
-            self.waves.convolve(spectrum)
+            multiply(spectrum, self.waves.kernel)
             spectrum += self._spectrum(self._to_map)
             progress(done, "")
             slopes = [self._spectrum(partial(self._to_slope, axis)) for axis in range(3)]
@@ -128,7 +128,7 @@ class _Level:
             change = relative_change(x, previous, self.mask)
             previous = x
             self._move_by_map(x)
-            self.waves.convolve(spectrum)
+            multiply(spectrum, self.waves.kernel)
             self._move_by_field(inverse(spectrum, self.grid.shape))
             del spectrum
             iteration += 1

@@ -25,7 +25,7 @@ from ..total_variation import EXTERIOR_HELP, Exterior
     "paramagnetic sources to add {relaxivity_para:g} 1/s and one of diamagnetic sources {relaxivity_dia:g} 1/s to R2' "
     "at 3 T, in proportion to the field strength, and nothing else to add to it",
     outputs=("chi_para", "chi_dia"),
-    volumes=19.0,
+    volumes=20,
 )
 def separation_r2prime(
     local_field: np.ndarray,
