@@ -91,7 +91,10 @@ class Measured:
         ]
         out = np.zeros((*state.shape[:-3], *self.window.grid.shape), np.float32)
         for place in np.ndindex(*state.shape[:-3]):
-            out[place][self.window.inner] = coarse.window.paste(state[place])[np.ix_(*nearest)]
+            near = coarse.window.paste(state[place])
+            for axis in (2, 1, 0):  # short rows while there are few of them
+                near = near.take(nearest[axis], axis)
+            out[place][self.window.inner] = near
         return placed(out)
 
 

@@ -99,12 +99,13 @@ def _fitted(
 ) -> np.ndarray:
     """Half spectrum of the map that fits the field; squared: the data's weights.
 
-    The iterations are on spectra, where both the dipole and the preconditioner are products: of six transforms two are
-    left. What stands twice in the whole spectrum is stretched, so that lengths and angles are those of images.
+    The iterations are on spectra, where the dipole is a product: of six transforms two are left. They are scaled so that
+    the dipole's zeros weigh as much as the rest, which is the preconditioner. What stands twice in the whole spectrum is
+    stretched, so that lengths and angles are those of images.
     """
+    scale = 1 / np.sqrt(kernel * kernel + np.float32(DAMPING))
     stretch = np.sqrt(copies(grid))
-    inward, outward, squared = placed(kernel / stretch), placed(kernel * stretch), placed(squared)
-    inverse_guess = placed(1 / (kernel * kernel + np.float32(DAMPING)))
+    inward, outward, squared = placed(kernel * scale / stretch), placed(kernel * scale * stretch), placed(squared)
     of = library(squared)
 
     def adjoint(image: np.ndarray) -> np.ndarray:
@@ -119,8 +120,7 @@ def _fitted(
         tolerance=tolerance,
         iterations=iterations,
         progress=progress,
-        precondition=lambda residual: product(residual.view(of.complex64), inverse_guess).view(of.float32),
     )
     spectrum = found.view(np.complex64)
-    spectrum /= stretch
+    multiply(spectrum, scale / stretch)
     return spectrum
