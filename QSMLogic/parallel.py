@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -50,8 +51,26 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 def each(function: Callable, items: list) -> list:
-    """Call function on every item, on all threads, and return the results in order. numpy lets threads run at once."""
-    return list(_pool(threads()).map(function, items))
+    """Call function on every item, on all threads, and return the results in order. numpy lets threads run at once.
+
+    A thread takes the next item by itself: to be woken for every one would take longer than many of them.
+    """
+    results: list = [None] * len(items)
+    left = iter(range(len(items)))
+
+    def work() -> None:
+        try:
+            for place in left:
+                results[place] = function(items[place])
+        finally:
+            deque(left, maxlen=0)  # after an error nobody finds anything more to do
+
+    try:
+        for done in [_pool(threads()).submit(work) for _ in range(min(threads(), len(items)))]:
+            done.result()
+    finally:
+        deque(left, maxlen=0)
+    return results
 
 
 def slabs(shape: tuple[int, ...], voxels: int = SLAB_VOXELS) -> list[slice]:

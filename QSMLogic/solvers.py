@@ -119,13 +119,14 @@ def admm(
     terms = list(zip(splits, states, strict=True))
     convolved = [term for term in terms if term[0].operator == "kernel"]
     local = [term for term in terms if term[0].operator != "kernel"]
+    side = placed(np.empty(grid.shape, np.float32))
     x: np.ndarray | None = None
     image: np.ndarray | None = None
     for iteration in range(iterations):
         # What is no longer needed is let go at once: a volume or a spectrum each.
-        through = transform(right_side(grid, convolved, image)) if convolved else None
+        through = transform(right_side(grid, convolved, image, side)) if convolved else None
         image = None
-        right = transform(right_side(grid, local, x))
+        right = transform(right_side(grid, local, x, side))
         _solve(right, through, kernel, quadratic, system)
         if through is not None:
             image = inverse(through, grid.shape)
@@ -165,16 +166,18 @@ def _denominator(
     return np.divide(1, system, out=np.zeros_like(system), where=system > 0)
 
 
-def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None) -> np.ndarray:
+def right_side(grid: Grid, terms: list[Term], image: np.ndarray | None, into: np.ndarray | None = None) -> np.ndarray:
     """Bring each t to the image (None: leave it) and sum penalty K'(proximal point - multiplier) over the terms.
 
-    In place of t is left what `reflected` leaves; K x is added to it by `_advance`.
+    In place of t is left what `reflected` leaves; K x is added to it by `_advance`. into: an image that is overwritten
+    by the answer, so that its memory need not come anew.
     """
-    out = placed(np.zeros(grid.shape, np.float32))
+    out = placed(np.empty(grid.shape, np.float32)) if into is None else into
     parts = passes(out, PASS_VOXELS)
 
     def fill(slab: slice) -> np.ndarray | None:
         leaving = None
+        out[slab] = 0
         for split, state in terms:
             for place, axis in _places(split, slab):
                 if image is not None:

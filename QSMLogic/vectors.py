@@ -39,9 +39,9 @@ def multiply(image: np.ndarray, by: np.ndarray) -> None:
     each(fill, passes(image))
 
 
-def product(image: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Return an image or a spectrum multiplied by a real one."""
-    out = library(image).empty_like(image)
+def product(image: np.ndarray, by: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """Return an image or a spectrum multiplied by a real one; into: what is overwritten by it, if anything."""
+    out = library(image).empty_like(image) if into is None else into
 
     def fill(slab: slice) -> None:
         library(image).multiply(image[slab], by[slab], out=out[slab])

@@ -99,14 +99,16 @@ def _fitted(
 ) -> np.ndarray:
     """Half spectrum of the map that fits the field; squared: the data's weights.
 
-    The iterations are on spectra, where the dipole is a product: of six transforms two are left. They are scaled so that
-    the dipole's zeros weigh as much as the rest, which is the preconditioner. What stands twice in the whole spectrum is
-    stretched, so that lengths and angles are those of images.
+    The iterations are on spectra, where the dipole is a product: of six transforms two are left. They are scaled so
+    that frequencies near the dipole's zeros weigh nearly as much as the rest, which is the preconditioner. What stands
+    twice in the whole spectrum is stretched, so that lengths and angles are those of images.
     """
     scale = 1 / np.sqrt(kernel * kernel + np.float32(DAMPING))
     stretch = np.sqrt(copies(grid))
     inward, outward, squared = placed(kernel * scale / stretch), placed(kernel * scale * stretch), placed(squared)
     of = library(squared)
+
+    scratch = of.empty_like(inward, dtype=of.complex64)
 
     def adjoint(image: np.ndarray) -> np.ndarray:
         multiply(image, squared)
@@ -115,7 +117,7 @@ def _fitted(
         return spectrum.view(of.float32)
 
     found = conjugate_gradients(
-        lambda x: adjoint(inverse(product(x.view(of.complex64), inward), grid.shape)),
+        lambda x: adjoint(inverse(product(x.view(of.complex64), inward, scratch), grid.shape)),
         adjoint(placed(field)),
         tolerance=tolerance,
         iterations=iterations,
