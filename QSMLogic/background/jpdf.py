@@ -31,7 +31,7 @@ ROUNDS = 3
     cite=("Liu2011", "Liu2017", "Candes2008"),
     sentence="Background fields were removed by finding sources inside and outside the mask together (JPDF, share of "
     "edges {edges:g}, regularisation weight {regularization})",
-    volumes=16.5,
+    volumes=17.5,
     on_gpu=True,
 )
 def jpdf(
