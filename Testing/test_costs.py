@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from costs import passes
+from costs import passes, profile
 
 from QSMLogic.grid import Grid
 from QSMLogic.inversion.tgv import tgv
 from QSMLogic.laplace import Laplace
 from QSMLogic.minimal_residuals import minimal_residuals
+from QSMLogic.parallel import each
 from QSMLogic.progress import no_progress
 from QSMLogic.solvers import conjugate_gradients
 from QSMLogic.source_separation import separated
@@ -107,3 +108,13 @@ def test_a_sweep_of_the_multigrid_cycle_is_four_volumes():
     with passes(region.size) as count:
         laplace.apply(noise() * region)
     assert count == [pytest.approx(4)]
+
+
+def test_the_profile_sees_what_threads_do():
+    def busy(item):
+        for _ in range(500_000):
+            item += 1
+        return item
+
+    found = dict(profile(lambda: each(busy, [0, 1, 2])))
+    assert sum(share for name, share in found.items() if name.startswith("test_costs")) > 0.9
