@@ -60,7 +60,7 @@ def fitted(
     strength = np.ones_like(phase) if echoes.magnitude is None else crop.cut(echoes.magnitude)
     strength /= strength.max() or 1
     progress(0.1, "noise level")
-    noise = noise_level(strength[..., 0] * np.exp(1j * phase[..., 0]), crop.mask)
+    noise = noise_level(_signal(strength[..., 0], phase[..., 0]), crop.mask)
     floor = max(WEAKEST, noise / WORST_PHASE_NOISE)
     times = np.asarray(echoes.times, np.float32)
     maps = np.zeros((3, *crop.mask.shape), np.float32)
@@ -80,6 +80,18 @@ def fitted(
         each(fill, todo[start : start + SLABS_BETWEEN_REPORTS])
     field, deviation, residual = np.moveaxis(crop.paste(np.moveaxis(maps, 0, -1)), -1, 0)
     return field, deviation, residual
+
+
+def _signal(strength: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """Return the complex signal; cosine and sine are several times as fast as numpy's complex exponential."""
+    out = np.empty(phase.shape, np.complex64)
+
+    def fill(slab: slice) -> None:
+        np.multiply(strength[slab], np.cos(phase[slab]), out=out.real[slab])
+        np.multiply(strength[slab], np.sin(phase[slab]), out=out.imag[slab])
+
+    each(fill, slabs(out.shape))
+    return out
 
 
 def through_origin(phase: np.ndarray, weight: np.ndarray, times: np.ndarray) -> Fitted:
