@@ -22,7 +22,7 @@ DATA_PENALTY = 0.05
 """Penalty of the field's split, times the mean squared data weight; fastest of 0.05 to 1 on measured fields."""
 
 LOCAL_PENALTY = 0.1
-"""The same where no sources lie outside, whose field converges slowly: a quarter fewer iterations, as near the end."""
+"""The same where no sources lie outside, whose field converges slowly: a quarter fewer iterations, errors alike."""
 
 FIELD_SHRINKAGE = 0.02
 """ppm; data weight over the penalty of an absolute misfit's split; fastest of 0.005 to 0.1."""

@@ -12,6 +12,9 @@ from .operators import wave_numbers
 from .parallel import CROWDED_VOXELS, each
 from .total_variation import SHRINKAGE
 
+COMPLEX = 3
+"""Times smaller slabs where most of the arrays are complex, and there are more of them."""
+
 TINY = float(np.finfo(np.float32).tiny)
 """Where there is nothing to pay for, no number is divided by zero."""
 
@@ -75,4 +78,4 @@ class Waves:
                 own_part += step * along
                 own_part /= own
 
-        each(fill, passes(x, CROWDED_VOXELS // 3))
+        each(fill, passes(x, CROWDED_VOXELS // COMPLEX))

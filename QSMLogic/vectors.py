@@ -1,6 +1,6 @@
 """Sums, products and lengths of whole images, slab by slab on all threads; arrays of either library (see `device`).
 
-Sums are made in double, slab by slab, so that they do not depend on the threads.
+Slabs do not depend on the threads, and so what is summed over them does not either.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SUM_OF_PRODUCTS = "ijk,ijk->"
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Inner product of two images."""
+    """Inner product of two images, summed in double."""
     of = library(a)
     return float(sum(each(lambda s: of.sum(a[s] * b[s], dtype=of.float64), passes(a))))
 
